@@ -1,0 +1,1 @@
+"""Small checks that `make lint` calls."""

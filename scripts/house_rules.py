@@ -1,0 +1,84 @@
+"""The rules of this house that no public linter knows, checked on the syntax tree of every Python file.
+
+- nothing is published outside the outbox: only the bus family may call `publish` or `jetstream`;
+- nothing commits outside `transaction()`: no `.commit()`, no `BEGIN`/`COMMIT` outside `chassis/db.py`;
+- the environment is read once, at the entry: `os.environ` only in settings, the command line and the embedded stack;
+- no file is longer than 400 lines, no function longer than 60.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+MAY_PUBLISH = ("chassis/bus.py", "chassis/publisher.py", "chassis/pull.py", "chassis/rpc.py", "tests/", "bench/")
+MAY_IMPORT_NATS = (*MAY_PUBLISH, "tenantry/", "deploy/", "services/bff/feed_reader.py")
+MAY_READ_ENVIRONMENT = ("chassis/settings.py", "tenantry/", "tests/", "bench/", "scripts/")
+MAY_COMMIT = ("chassis/db.py", "chassis/migrate.py", "tenantry/issuer/", "desktop/", "tests/")
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 60
+
+
+def python_files() -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],  # noqa: S607  # git from PATH
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return sorted(path for path in set(listed.stdout.split()) if Path(path).exists())
+
+
+def calls(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name
+
+
+def imports(node: ast.AST, package: str) -> bool:
+    if isinstance(node, ast.Import):
+        return any(alias.name.split(".")[0] == package for alias in node.names)
+    return isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == package
+
+
+def reads_environment(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr in {"environ", "getenv"}
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "os"
+    )
+
+
+def faults_of_node(path: str, node: ast.AST) -> Iterator[str]:
+    if calls(node, "publish") and not path.startswith(MAY_PUBLISH):
+        yield "publishes outside the outbox; call outbox.add(tx, event)"
+    if imports(node, "nats") and not path.startswith(MAY_IMPORT_NATS):
+        yield "imports nats; go through chassis.bus"
+    if calls(node, "commit") and not path.startswith(MAY_COMMIT):
+        yield "commits outside transaction(); use `async with database.transaction(...)`"
+    if reads_environment(node) and not path.startswith(MAY_READ_ENVIRONMENT):
+        yield "reads the environment; add a field to the service's settings"
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        length = (node.end_lineno or node.lineno) - node.lineno + 1
+        if length > LONGEST_FUNCTION:
+            yield f"{node.name} has {length} lines, more than {LONGEST_FUNCTION}; split it"
+
+
+def faults_of(path: str) -> Iterator[str]:
+    text = Path(path).read_text(encoding="utf-8")
+    if (lines := text.count("\n")) > LONGEST_FILE:
+        yield f"{path}: {lines} lines, more than {LONGEST_FILE}; split it by noun"
+    for node in ast.walk(ast.parse(text, path)):
+        for fault in faults_of_node(path, node):
+            yield f"{path}:{getattr(node, 'lineno', 1)}: {fault}"
+
+
+def main() -> int:
+    faults = [fault for path in python_files() for fault in faults_of(path)]
+    for fault in faults:
+        sys.stderr.write(f"house rules: {fault}\n")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
