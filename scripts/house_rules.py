@@ -12,7 +12,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-MAY_PUBLISH = ("chassis/bus.py", "chassis/publisher.py", "chassis/pull.py", "chassis/rpc.py", "tests/", "bench/")
+MAY_PUBLISH = (
+    "chassis/bus.py",
+    "chassis/publisher.py",
+    "chassis/pull.py",
+    "chassis/rpc.py",
+    "tests/",
+    "bench/",
+)
 MAY_IMPORT_NATS = (*MAY_PUBLISH, "tenantry/", "deploy/", "services/bff/feed_reader.py")
 MAY_READ_ENVIRONMENT = ("chassis/settings.py", "tenantry/", "tests/", "bench/", "scripts/")
 MAY_COMMIT = ("chassis/db.py", "chassis/migrate.py", "tenantry/issuer/", "desktop/", "tests/")

@@ -1,0 +1,111 @@
+"""The desktop, joined: key, sign-in, enrolment, session, stream, queue and sync behind one object."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from desktop.door import Door
+from desktop.enrolment import Device, enrol
+from desktop.keys import KeyStore, device_key
+from desktop.proofs import Proofs
+from desktop.session import DeskSession, Sessions
+from desktop.signin import Browser, SignIn
+from desktop.store import Mutation, Store
+from desktop.stream import OnEvent, Stream
+from desktop.sync import Sync
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the servers are: public origins as the desktop sees them."""
+
+    issuer: str
+    registry: str
+    bff: str
+    """Ends in /bff/backoffice/v1."""
+
+
+class Desktop:
+    """One installation: its key and its database live in `folder`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        places: Places,
+        keys: KeyStore,
+        *,
+        name: str = "desktop",
+        app_version: str = "1.0.0",
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.places = places
+        self.app_version = app_version
+        self.http = httpx.AsyncClient(timeout=httpx.Timeout(15.0), trust_env=False)
+        self.store = Store(folder / "desktop.sqlite")
+        self.proofs = Proofs(device_key(keys, name))
+        self.signin = SignIn(self.http, places.issuer, self.proofs)
+        self.door = Door(self.http, self.proofs, self.signin)
+        self.sessions = Sessions(self.door, places.bff)
+        self.session: DeskSession | None = None
+        self.stream: Stream | None = None
+        self._stream_task: asyncio.Task[None] | None = None
+
+    async def sign_in(self, browser: Browser) -> None:
+        await self.signin.sign_in(browser)
+
+    async def enrol(self, *, os: str, property_: str, cohort: str) -> Device:
+        """Register this device's key and remember its id."""
+        device = await enrol(
+            self.door, self.places.registry, name="Desk", os=os, property_=property_, cohort=cohort
+        )
+        self.store.set_setting("device_id", device.device_id)
+        return device
+
+    @property
+    def device_id(self) -> str:
+        found = self.store.setting("device_id")
+        if found is None:
+            raise LookupError("this device is not enrolled yet; call enrol() first")
+        return found
+
+    async def open_session(self, *, os: str, property_: str) -> DeskSession:
+        self.session = await self.sessions.open(app_version=self.app_version, os=os, property_=property_)
+        return self.session
+
+    def go_online(self, on_event: OnEvent, on_control: OnEvent | None = None) -> Stream:
+        """Follow the stream in the background until `go_offline`."""
+        if self.session is None:
+            raise LookupError("there is no open session; call open_session() first")
+        self.stream = Stream(self.door, self.store, self.session.stream_url, on_event, on_control)
+        self._stream_task = asyncio.create_task(self.stream.run(), name="stream")
+        return self.stream
+
+    async def go_offline(self) -> None:
+        """Let go of the network; reads and queueing go on."""
+        if self._stream_task is not None:
+            self._stream_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._stream_task
+            self._stream_task = None
+
+    def act(self, collection: str, key: str, type_: str, args: dict[str, Any]) -> Mutation:
+        """Queue an action, online or not; `sync` hands it in."""
+        at = datetime.fromtimestamp(self.proofs.now(), UTC).isoformat()
+        return self.store.enqueue(collection, key, type_, args, at=at)
+
+    async def sync(self, scope: str) -> None:
+        """Hand the queue in and take in what is new in `scope`."""
+        base = f"{self.places.bff}/sync"
+        await Sync(self.door, self.store, base, device_id=self.device_id, app_version=self.app_version).run(
+            scope
+        )
+
+    async def close(self) -> None:
+        await self.go_offline()
+        await self.http.aclose()
+        self.store.close()

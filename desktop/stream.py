@@ -1,0 +1,142 @@
+"""The live stream: one SSE connection, resumed from the stored cursor for as long as the desktop runs.
+
+The event and the cursor are committed together, so an event is applied once although the connection may be cut at any
+byte. Each frame names its predecessor in its audience; one that does not follow on means something was missed, and the
+stream is opened again from the cursor.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent
+
+from desktop.door import Door, problem_of, wants_nonce
+from desktop.errors import Offline, Refused
+from desktop.store import Store
+
+QUIET_LIMIT_SECONDS = 50.0
+"""Two and a half heartbeats of silence: the connection is dead or a proxy holds it back."""
+LONGEST_BACKOFF_SECONDS = 30.0
+
+OnEvent = Callable[[dict[str, Any]], Awaitable[None] | None]
+
+
+class MissedEvent(Exception):
+    """A frame does not follow the last one of its audience."""
+
+
+@dataclass
+class Backoff:
+    """Full jitter between nothing and a ceiling that doubles; `reset` after a good connection."""
+
+    first: float = 1.0
+    ceiling: float = 1.0
+
+    def next(self) -> float:
+        wait = random.uniform(0, self.ceiling)  # noqa: S311  # spreads reconnects, no secret
+        self.ceiling = min(self.ceiling * 2, LONGEST_BACKOFF_SECONDS)
+        return wait
+
+    def reset(self) -> None:
+        self.ceiling = self.first
+
+
+class Stream:
+    """Follows the feed of this device at `url`; `on_event` sees each event once, `on_control` what carries no id."""
+
+    def __init__(
+        self, door: Door, store: Store, url: str, on_event: OnEvent, on_control: OnEvent | None = None
+    ) -> None:
+        self._door = door
+        self._store = store
+        self._url = url
+        self._on_event = on_event
+        self._on_control = on_control
+        self._backoff = Backoff()
+        self.opened = asyncio.Event()
+        """Set while `hello` has been seen on the present connection."""
+
+    async def run(self) -> None:
+        """Stay connected until cancelled or refused for good (raises Refused)."""
+        while True:
+            try:
+                await self._connect_once()
+            except (Offline, httpx.TransportError, TimeoutError, MissedEvent):
+                pass
+            except Refused as refused:
+                if refused.status not in {429, 503}:
+                    raise
+            finally:
+                self.opened.clear()
+            await asyncio.sleep(self._backoff.next())
+
+    async def _connect_once(self) -> None:
+        for _attempt in range(2):
+            headers = await self._door.headers("GET", self._url)
+            headers["Accept"] = "text/event-stream"
+            if cursor := self._store.setting("feed_cursor"):
+                headers["Last-Event-ID"] = cursor
+            timeout = httpx.Timeout(10.0, read=QUIET_LIMIT_SECONDS)
+            async with self._door.http.stream("GET", self._url, headers=headers, timeout=timeout) as answer:
+                self._door.proofs.learn(self._url, answer.headers)
+                if answer.is_success:
+                    await self._follow(EventSource(answer))
+                    return
+                await answer.aread()
+                if not wants_nonce(answer):
+                    raise Refused(answer.status_code, problem_of(answer))
+
+    async def _follow(self, source: EventSource) -> None:
+        async for event in source.aiter_sse():
+            await self._take(event)
+
+    async def _take(self, event: ServerSentEvent) -> None:
+        if not event.data:
+            return
+        data = json.loads(event.data)
+        if event.event == "hello":
+            self._hello(data, event.id)
+            self._backoff.reset()
+            self.opened.set()
+        elif event.event == "hb":
+            self._store.set_setting("feed_cursor", event.id)
+        elif event.event == "reset":
+            with self._store.transaction():
+                self._store.forget_feed()
+            await self._tell(self._on_control, {"type": "reset", **data})
+        elif "seq" not in data:
+            await self._tell(self._on_control, {"type": event.event, **data})
+        elif self._record(event, data):
+            await self._tell(self._on_event, data)
+
+    def _hello(self, data: dict[str, Any], cursor: str) -> None:
+        """Where each audience stands as of the cursor; what is known already is at least as good."""
+        with self._store.transaction():
+            for audience, seq in data.get("last", {}).items():
+                if self._store.last_in_audience(audience) is None and seq is not None:
+                    self._store.set_last_in_audience(audience, seq)
+            if cursor and self._store.setting("feed_cursor") is None:
+                self._store.set_setting("feed_cursor", cursor)
+
+    def _record(self, event: ServerSentEvent, data: dict[str, Any]) -> bool:
+        """Commit event and cursor; False for one seen before. Raises MissedEvent when the predecessor is not ours."""
+        audience, seq = data["audience"], int(data["seq"])
+        last = self._store.last_in_audience(audience)
+        if last is not None and seq <= last:
+            return False
+        if last is not None and data["prev"] != last:
+            raise MissedEvent(f"{audience}: {seq} follows {data['prev']}, the last one here is {last}")
+        with self._store.transaction():
+            self._store.log_event(seq, data["id"], audience, data["type"], data)
+            self._store.set_last_in_audience(audience, seq)
+            self._store.set_setting("feed_cursor", event.id)
+        return True
+
+    async def _tell(self, listener: OnEvent | None, data: dict[str, Any]) -> None:
+        if listener is not None and (waiting := listener(data)) is not None:
+            await waiting
