@@ -1,0 +1,26 @@
+"""Events in: every event of every stream becomes a leaf, except what would feed the log on itself."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from contracts.envelope import Message
+
+from chassis.clock import Clock
+from chassis.db import Tx
+
+from services.audit import operations
+
+NEVER_RECORDS = ("audit.checkpoint.published.", ".source.heartbeat.")
+
+
+def is_record(message: Message) -> bool:
+    return not any(part in message.envelope.type for part in NEVER_RECORDS)
+
+
+def sequencer(clock: Clock) -> Callable[[Tx, Sequence[Message]], Awaitable[None]]:
+    """The batch function of audit's inbox."""
+
+    async def append(tx: Tx, messages: Sequence[Message]) -> None:
+        if records := [message for message in messages if is_record(message)]:
+            await operations.append(tx, records, clock.now())
+
+    return append

@@ -1,0 +1,21 @@
+"""Settings of audit, from the environment (prefix TENANTRY_AUDIT_)."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from chassis.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """What audit needs beside what every service needs."""
+
+    model_config = SettingsConfigDict(env_prefix="TENANTRY_AUDIT_")
+
+    signing_key: SecretStr
+    """Ed25519 private key of the checkpoints: 32 bytes in base64."""
+    signing_name: str = "tenantry.example/audit"
+    """Name of the key in signed notes; no spaces, no plus."""
+    max_batch: int = Field(default=500, ge=1, le=5000)
+    checkpoint_seconds: float = Field(default=1.0, gt=0)
+    checkpoint_batch: int = Field(default=500, ge=1, le=5000)
+    max_page: int = Field(default=200, ge=1, le=1000)
