@@ -1,0 +1,181 @@
+"""The connection to NATS: connects in the background, reconnects for ever, asks and answers."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Awaitable, Callable
+
+import nats.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+
+from chassis.errors import Transient
+
+log = structlog.get_logger(__name__)
+
+Responder = Callable[[bytes], Awaitable[bytes]]
+
+RECONNECT_SECONDS = 0.5
+CONNECT_TIMEOUT_SECONDS = 2
+PING_SECONDS = 20
+PENDING_BYTES = 16 * 1024 * 1024
+WAITING_REQUESTS = 1_000
+REPEAT_LOG_SECONDS = 30.0
+EXIT_BUS_CLOSED = 70
+
+
+class BusUnavailable(Transient):
+    """The bus is not connected, nobody answered, or the answer did not come in time."""
+
+
+def end_process(code: int = EXIT_BUS_CLOSED) -> None:
+    """End at once, without clean-up that a broken loop could block; the supervisor starts the process again."""
+    os._exit(code)
+
+
+class Bus:
+    """One NATS connection of one service. `connect()` returns at once; everything else waits or says it is down.
+
+    A client that is closed for good never comes back by itself, so `on_closed` ends the process by default.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        url: str,
+        nkey_seed: str | None,
+        *,
+        on_closed: Callable[[], None] = end_process,
+    ) -> None:
+        self.service = service
+        self.nc = Client()
+        self.js: JetStreamContext = self.nc.jetstream()
+        self.connections = 0
+        self._url = url
+        self._nkey_seed = nkey_seed
+        self._on_closed = on_closed
+        self._closing = False
+        self._connected = asyncio.Event()
+        self._connecting: asyncio.Task[None] | None = None
+        self._responders: list[tuple[str, Responder]] = []
+        self._last_logged: tuple[str, float] = ("", 0.0)
+
+    async def connect(self) -> None:
+        """Start connecting in the background; a service may start before NATS exists."""
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._connect(), name="bus-connect")
+
+    async def close(self) -> None:
+        """Close for good. Does not end the process, unlike a close that nobody asked for."""
+        self._closing = True
+        if self._connecting is not None and not self._connecting.done():
+            self._connecting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._connecting
+        if not self.nc.is_closed:
+            await self.nc.close()
+
+    @property
+    def is_connected(self) -> bool:
+        return self.nc.is_connected
+
+    @property
+    def is_closed(self) -> bool:
+        """True when the client has given up for good without having been asked to."""
+        return self.nc.is_closed and self.connections > 0 and not self._closing
+
+    async def wait_connected(self) -> None:
+        """Wait until a connection stands; the caller sets the limit."""
+        while not self.nc.is_connected:
+            self._connected.clear()
+            await self._connected.wait()
+
+    async def request(self, subject: str, data: bytes, timeout: float = 5.0) -> bytes:  # noqa: ASYNC109 - the client has its own
+        """Ask and wait for one answer. Raises `BusUnavailable`; asking again is always safe for our subjects."""
+        if not self.is_connected:
+            raise BusUnavailable(f"{subject}: the bus is not connected")
+        try:
+            answer: Msg = await self.nc.request(subject, data, timeout=timeout)
+        except (nats.errors.Error, OSError) as error:
+            raise BusUnavailable(f"{subject}: {error or type(error).__name__}") from error
+        return bytes(answer.data)
+
+    async def respond(self, subject: str, responder: Responder) -> None:
+        """Answer `subject`, one process of the service per request; may be called before the bus is there."""
+        self._responders.append((subject, responder))
+        if self.connections:
+            await self._subscribe(subject, responder)
+
+    async def _connect(self) -> None:
+        servers = [server.strip() for server in self._url.split(",")]
+        try:
+            await self.nc.connect(
+                servers=servers,
+                name=f"{self.service}@{socket.gethostname()}",
+                nkeys_seed_str=self._nkey_seed,
+                inbox_prefix=f"_INBOX_{self.service}",
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type] # the library sleeps fractions too
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                ping_interval=PING_SECONDS,
+                max_outstanding_pings=2,
+                pending_size=PENDING_BYTES,
+                error_cb=self._on_error,
+                disconnected_cb=self._on_disconnected,
+                reconnected_cb=self._on_reconnected,
+                closed_cb=self._on_client_closed,
+                lame_duck_mode_cb=self._on_lame_duck,
+            )
+        except Exception:
+            # Only what no retry can mend ends here, such as a key that is none.
+            log.exception("bus.connect_refused", service=self.service)
+            self._on_closed()
+            raise
+        # Subscriptions made before the first connection would be forgotten by a failed attempt, so they are made here.
+        for subject, responder in self._responders:
+            await self._subscribe(subject, responder)
+        self._mark_connected("bus.connected")
+
+    async def _subscribe(self, subject: str, responder: Responder) -> None:
+        async def answer(request: Msg) -> None:
+            try:
+                reply = await responder(request.data)
+            except Exception:
+                # The requester runs into its time limit and asks again; our part is to say why.
+                log.exception("bus.responder_failed", subject=subject)
+                return
+            await request.respond(reply)
+
+        await self.nc.subscribe(subject, queue=self.service, cb=answer, pending_msgs_limit=WAITING_REQUESTS)
+
+    def _mark_connected(self, event: str) -> None:
+        self.connections += 1
+        self._connected.set()
+        log.info(event, service=self.service, connections=self.connections)
+
+    async def _on_error(self, error: Exception) -> None:
+        """Logged once, then every half minute: a server that is away fails twice a second."""
+        text = f"{type(error).__name__}: {error}"
+        now = asyncio.get_running_loop().time()
+        said, at = self._last_logged
+        if text != said or now - at > REPEAT_LOG_SECONDS:
+            self._last_logged = (text, now)
+            log.warning("bus.error", service=self.service, error=text)
+
+    async def _on_disconnected(self) -> None:
+        log.warning("bus.disconnected", service=self.service)
+
+    async def _on_reconnected(self) -> None:
+        self._mark_connected("bus.reconnected")
+
+    async def _on_lame_duck(self) -> None:
+        log.warning("bus.server_leaving", service=self.service)
+
+    async def _on_client_closed(self) -> None:
+        if self._closing:
+            return
+        log.critical("bus.closed", service=self.service)
+        self._on_closed()
