@@ -1,0 +1,126 @@
+"""HTTP in: a tenant's records, its signed checkpoint, and the proofs that tie one to the other."""
+
+import base64
+from typing import Annotated, Any
+from uuid import UUID
+
+from contracts.claims import Claims
+from contracts.roles import OrgRole, RealmRole
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel
+
+from chassis.auth import Authenticate
+from chassis.db import Database
+from chassis.errors import NotFound
+
+from services.audit import operations, store
+from services.audit.note import Signer
+
+READERS = frozenset({OrgRole.IT_ADMIN, OrgRole.LEGAL, OrgRole.CXO})
+OPERATORS = frozenset({RealmRole.PLATFORM_ADMIN, RealmRole.SUPPORT_ENGINEER})
+MAX_PAGE = 200
+
+
+class RecordOut(BaseModel):
+    """One record. `entry` holds the exact leaf bytes in base64; all else is extracted from them."""
+
+    leaf_index: int
+    event_id: UUID
+    received_at: str
+    type: str
+    source: str
+    source_seq: int | None
+    subject: str
+    actor_id: str | None
+    trace_id: str | None
+    entry: str
+    leaf_hash: str
+
+
+class RecordsOut(BaseModel):
+    """Records in the order of the log; `next` is the leaf to ask for after these, null at the end."""
+
+    records: list[RecordOut]
+    next: int | None
+
+
+class ProofOut(BaseModel):
+    """A proof against the signed checkpoint that comes with it; hashes in hexadecimal, nearest first."""
+
+    checkpoint: str
+    tree_size: int
+    hashes: list[str]
+
+
+class KeyOut(BaseModel):
+    """The verifier key of the checkpoints (C2SP signed-note)."""
+
+    verifier_key: str
+
+
+def record_out(row: dict[str, Any]) -> RecordOut:
+    return RecordOut(
+        **{name: row[name] for name in ("leaf_index", "event_id", "type", "source", "source_seq", "subject")},
+        received_at=row["received_at"].isoformat(),
+        actor_id=row["actor_id"],
+        trace_id=row["trace_id"],
+        entry=base64.b64encode(row["entry"]).decode(),
+        leaf_hash=row["leaf_hash"].hex(),
+    )
+
+
+def proof_out(checkpoint: store.StoredCheckpoint, hashes: list[bytes]) -> ProofOut:
+    return ProofOut(
+        checkpoint=checkpoint.note, tree_size=checkpoint.size, hashes=[piece.hex() for piece in hashes]
+    )
+
+
+def router(database: Database, signer: Signer, authenticate: Authenticate) -> APIRouter:
+    """The routes of audit. Another tenant's log is answered as one that does not exist."""
+    routes = APIRouter(prefix="/v1", tags=["audit"])
+
+    async def reader(tenant_id: UUID, claims: Annotated[Claims, Depends(authenticate)]) -> UUID:
+        is_operator = not OPERATORS.isdisjoint(claims.realm_roles)
+        is_member = claims.tenant_id == tenant_id and not READERS.isdisjoint(claims.org_roles)
+        if not (is_operator or is_member):
+            raise NotFound(f"there is no tenant {tenant_id} whose audit log you may read")
+        return tenant_id
+
+    Reader = Annotated[UUID, Depends(reader)]  # noqa: N806  # a type, made here because it holds the closure
+
+    @routes.get("/tenants/{tenant_id}/audit/records")
+    async def records(
+        tenant_id: Reader,
+        first: Annotated[int, Query(ge=0)] = 0,
+        page_size: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+        event_id: UUID | None = None,
+    ) -> RecordsOut:
+        async with database.reading(tenant_id) as tx:
+            if event_id is not None:
+                row = await store.record_of_event(tx, tenant_id, event_id)
+                return RecordsOut(records=[record_out(row)] if row else [], next=None)
+            rows = await store.records_from(tx, tenant_id, first, page_size)
+        following = first + page_size if len(rows) == page_size else None
+        return RecordsOut(records=[record_out(row) for row in rows], next=following)
+
+    @routes.get("/tenants/{tenant_id}/audit/checkpoint", response_class=Response)
+    async def checkpoint(tenant_id: Reader) -> Response:
+        async with database.reading(tenant_id) as tx:
+            signed = await operations.signed_head(tx, tenant_id)
+        return Response(signed.note, media_type="text/plain; charset=utf-8")
+
+    @routes.get("/tenants/{tenant_id}/audit/inclusion")
+    async def inclusion(tenant_id: Reader, leaf: Annotated[int, Query(ge=0)]) -> ProofOut:
+        async with database.reading(tenant_id) as tx:
+            return proof_out(*await operations.prove_inclusion(tx, tenant_id, leaf))
+
+    @routes.get("/tenants/{tenant_id}/audit/consistency")
+    async def consistency(tenant_id: Reader, tree_size: Annotated[int, Query(ge=1)]) -> ProofOut:
+        async with database.reading(tenant_id) as tx:
+            return proof_out(*await operations.prove_consistency(tx, tenant_id, tree_size))
+
+    @routes.get("/audit/key")
+    async def key() -> KeyOut:
+        return KeyOut(verifier_key=signer.verifier_key())
+
+    return routes
