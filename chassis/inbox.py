@@ -1,35 +1,67 @@
 """Messages in: claim, apply, record progress and commit in one transaction, then acknowledge."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
+
+import structlog
 
 from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.db import Database, Tx
+from chassis.incoming import read
+from chassis.intake import Apply, InboxSettings, Intake
+from chassis.message_spans import handling
+from chassis.pull import Delivery, Pull, PullState
+from chassis.receiver import Verdict
 from contracts.envelope import Message, Received
 from contracts.event import Event
 
+__all__ = ["Apply", "Consumer", "Dispatch", "Handler", "InboxSettings", "dispatch", "handling"]
+
+log = structlog.get_logger(__name__)
+
 Handler = Callable[[Tx, Received[Any]], Awaitable[None]]
-Apply = Callable[[Tx, Sequence[Message]], Awaitable[None]]
+
+TURN_SECONDS = 1.0
+"""How long one turn of the loop may wait for messages; the watchdog sees a sign of life at least this often."""
 
 
-@dataclass(frozen=True, slots=True)
-class InboxSettings:
-    """Every bound of a consumer, in seconds where it is a time."""
+class Dispatch:
+    """Applies messages one by one by a HANDLERS table; types that are not in it are counted and acknowledged."""
 
-    max_batch: int = 500
-    max_failures: int = 20
-    """Handler failures of one message before it becomes a dead letter."""
+    def __init__(self, handlers: Mapping[type[Event], Handler]) -> None:
+        self._handlers = {event.type: (event, handler) for event, handler in handlers.items()}
+        self.types = frozenset(self._handlers)
+
+    async def __call__(self, tx: Tx, messages: Sequence[Message]) -> None:
+        for message in messages:
+            await self._handle(tx, message)
+
+    async def _handle(self, tx: Tx, message: Message) -> None:
+        event, handler = self._handlers[message.envelope.type]
+        with handling(message):
+            received = Received(message.envelope, event.read(message.data), message.data)
+            if message.envelope.tenant_id is None:  # a fact about the whole platform is no tenant's row
+                await handler(tx, received)
+                return
+            async with tx.acting_for(message.envelope.tenant_id):
+                await handler(tx, received)
 
 
-def dispatch(handlers: Mapping[type[Event], Handler]) -> Apply:
-    """One message at a time, each under its tenant's row-level security; other types are counted and acknowledged."""
-    raise NotImplementedError
+def dispatch(handlers: Mapping[type[Event], Handler]) -> Dispatch:
+    """`apply` for a Consumer: each message by its handler, under its tenant's row-level security."""
+    return Dispatch(handlers)
 
 
 class Consumer:
-    """Reads one durable for ever. `name` and `run()` make it a part of the runtime."""
+    """Reads one durable for ever. `apply` gets fresh messages only, in the transaction that claims them.
+
+    `apply` is `dispatch(HANDLERS)` or `async def apply(tx, messages)`, which runs as the service's worker role and
+    uses `with handling(message)` around work that belongs to one message.
+    """
 
     def __init__(
         self,
@@ -44,7 +76,92 @@ class Consumer:
         settings: InboxSettings | None = None,
     ) -> None:
         self.name = f"inbox-{stream.lower()}"
+        self.service = service
         self.stream = stream
+        self.durable = durable
+        self.last_turn = time.monotonic()
+        self._settings = settings or InboxSettings()
+        self._bus = bus
+        self._intake = Intake(
+            database=database,
+            clock=clock,
+            consumer=durable,
+            stream=stream,
+            apply=apply,
+            settings=self._settings,
+        )
+        self._one_at_a_time = asyncio.Lock()
+        self._pull = self._new_pull()
 
     async def run(self) -> None:
-        raise NotImplementedError
+        """Until cancelled. What was taken but not committed then goes back to the server at once."""
+        try:
+            while True:
+                self.last_turn = time.monotonic()
+                deliveries = await self._pull.next_batch(TURN_SECONDS)
+                if deliveries:
+                    await self._take(deliveries)
+        finally:
+            await self._pull.stop()
+
+    async def receive(self, deliveries: Sequence[Delivery], *, replayed: bool = False) -> Verdict:
+        """The inbox path, also for what did not come off the stream: pages of a source's replay, dead letters."""
+        async with self._one_at_a_time, self._kept_in_progress(deliveries):
+            batch = [read(delivery, self.stream) for delivery in deliveries]
+            verdict = await self._intake.take(batch, replayed=replayed)
+            await self._pull.ack(verdict.done)
+            for delivery, delay in verdict.later:
+                await self._pull.nak(delivery, delay)
+        return verdict
+
+    @property
+    def gone_for(self) -> float:
+        """Seconds since the durable or its stream disappeared; 0 while it is there or has never been."""
+        return time.monotonic() - self._pull.state_since if self._pull.state is PullState.GONE else 0.0
+
+    def status(self) -> dict[str, Any]:
+        """For health: what the loop reads from and whether it can store it."""
+        down = self._intake.database_down_since
+        return {
+            "stream": self.stream,
+            "durable": self.durable,
+            "state": self._pull.state.value,
+            "database_down_since": down.isoformat() if down else None,
+        }
+
+    async def _take(self, deliveries: Sequence[Delivery]) -> None:
+        try:
+            await self.receive(deliveries)
+        except asyncio.CancelledError:
+            for delivery in deliveries:
+                await self._pull.nak(delivery, 0)
+            raise
+
+    @asynccontextmanager
+    async def _kept_in_progress(self, deliveries: Sequence[Delivery]) -> AsyncIterator[None]:
+        """A batch that outlives `ack_wait` would be delivered a second time beside itself."""
+
+        async def keep() -> None:
+            while True:
+                await asyncio.sleep(self._settings.ack_wait / 3)
+                self.last_turn = time.monotonic()
+                if self._bus.is_connected:
+                    await self._pull.in_progress(deliveries)
+
+        keeper = asyncio.create_task(keep())
+        try:
+            yield
+        finally:
+            keeper.cancel()
+
+    def _new_pull(self) -> Pull:
+        settings = self._settings
+        return Pull(
+            self._bus,
+            self.stream,
+            self.durable,
+            settings.max_batch,
+            settings.pull_expires,
+            settings.pull_heartbeat,
+            settings.linger,
+        )

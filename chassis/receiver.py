@@ -1,0 +1,25 @@
+"""What gap filling and dead-letter replay need of a consumer: the way in that every message takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chassis.pull import Delivery
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What becomes of each delivery of a batch: acknowledged now, or delivered again after so many seconds."""
+
+    done: list[Delivery] = field(default_factory=list)
+    later: list[tuple[Delivery, float]] = field(default_factory=list)
+
+
+class Receiver(Protocol):
+    """The consumer of one stream."""
+
+    stream: str
+
+    async def receive(self, deliveries: Sequence[Delivery], *, replayed: bool = False) -> Verdict:
+        """Claim, apply, record and commit; waits while the database is down."""
+        ...
