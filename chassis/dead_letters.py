@@ -1,7 +1,6 @@
 """Dead letters: messages that no retry can save, kept in the consumer's own database with reason, stack and body."""
 
 import asyncio
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +61,7 @@ async def bury(tx: Tx, letter: DeadLetter) -> None:
         tenant_id=letter.tenant_id,
         sequence=position.sequence if position else None,
         epoch=position.epoch if position else None,
-        headers=json.dumps(dict(letter.headers)),
+        headers=dict(letter.headers),
         data=letter.data,
         reason=letter.reason,
         error=letter.error,
@@ -83,7 +82,7 @@ async def list_letters(
 async def show_letter(tx: ReadTx, letter_id: uuid.UUID) -> dict[str, Any] | None:
     """Everything, with headers, body and stack."""
     row = await queries.show_letter(tx, id=letter_id)
-    return {**row, "headers": _headers(row["headers"])} if row else None
+    return dict(row) if row else None
 
 
 async def replay_letter(tx: Tx, letter_id: uuid.UUID, *, by: str) -> bool:
@@ -139,12 +138,5 @@ class DeadLetterReplayer:
         for row in rows:
             consumer = self._consumers.get(row["stream"])
             if consumer is not None:
-                await consumer.receive(
-                    [Delivery(_headers(row["headers"]), bytes(row["data"]))], replayed=True
-                )
+                await consumer.receive([Delivery(row["headers"], row["data"])], replayed=True)
         return len(rows)
-
-
-def _headers(stored: str | Mapping[str, str]) -> dict[str, str]:
-    loaded: dict[str, str] = json.loads(stored) if isinstance(stored, str) else dict(stored)
-    return loaded

@@ -15,7 +15,7 @@ import structlog
 
 from chassis import dead_letters
 from chassis.clock import Clock
-from chassis.db import Database, Tx, load_queries
+from chassis.db import Database, DatabaseUnavailable, Tx, load_queries
 from chassis.errors import Permanent, Transient
 from chassis.incoming import Incoming, seen_ranges
 from chassis.message_spans import MessageSpans
@@ -36,6 +36,7 @@ HANDLERS_FAULT = (
     asyncpg.InFailedSQLTransactionError,
 )
 DATABASE_TROUBLE = (
+    DatabaseUnavailable,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,
@@ -254,7 +255,7 @@ class Intake:
                 result = await operation()
             except HandlerFailed:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever keeps our own statements from the database, we wait
                 attempt += 1
                 self.database_down_since = self.database_down_since or self._clock.now()
                 log.warning(

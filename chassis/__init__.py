@@ -1,0 +1,1 @@
+"""Mechanism that every service needs and no business word. Imports contracts only."""
