@@ -1,0 +1,41 @@
+"""Where the work in hand comes from: written into every event that it causes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The request, the cause and the actor; ids only."""
+
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    actor_id: str | None = None
+    actor_type: str | None = None
+
+
+_origin: ContextVar[Origin] = ContextVar("origin", default=Origin(actor_type="system"))
+
+
+def current_origin() -> Origin:
+    """The origin of the work in hand; the system itself where nobody said otherwise."""
+    return _origin.get()
+
+
+@contextmanager
+def use_origin(
+    *,
+    correlation_id: str | None = None,
+    causation_id: str | None = None,
+    actor_id: str | None = None,
+    actor_type: str | None = None,
+) -> Iterator[Origin]:
+    """Everything inside comes from here."""
+    origin = Origin(correlation_id, causation_id, actor_id, actor_type)
+    token = _origin.set(origin)
+    try:
+        yield origin
+    finally:
+        _origin.reset(token)

@@ -1,0 +1,269 @@
+"""The relay: numbers what was written, then publishes it in that order. One is active per lane, others stand by.
+
+Numbers are committed before anything reaches the wire, so a restart finds the same ones. The stream's last message says
+how far we came; a stream that knows more than this database means that the database was restored: a new epoch begins.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import nats.errors
+import nats.js.errors
+import orjson
+import structlog
+
+from chassis import outbox
+from chassis.bus import Bus, BusUnavailable
+from chassis.clock import Clock
+from chassis.db import Database, Leader
+from chassis.errors import Transient
+from chassis.ids import uuid7
+from chassis.outbox import Lane
+from chassis.publisher import Outgoing, Publisher
+from contracts.catalogue import HEARTBEATS
+from contracts.envelope import SEQUENCE_DIGITS
+from contracts.subjects import source_of
+
+log = structlog.get_logger(__name__)
+
+CrashPoint = Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """Times in seconds."""
+
+    batch: int = 1000
+    poll: float = 0.05
+    """How long a row of another process, or a lost wake-up, may wait."""
+    retry: float = 0.5
+    heartbeat: float = 30.0
+    note_progress: float = 1.0
+    """How often the published position is noted in the database, for the day on which the stream is lost."""
+
+
+@dataclass(slots=True)
+class RelayState:
+    """Where the relay stands: the numbering, the last number given, the last one known to be in the stream."""
+
+    epoch: str
+    last_seq: int
+    published_seq: int
+
+
+async def _nothing(_: str) -> None:
+    """Nobody crashes here outside tests."""
+
+
+class Relay:
+    """A part of the runtime. `at` is called with the name of each step, so that a test can end the process there."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        lane: Lane,
+        clock: Clock,
+        settings: RelaySettings | None = None,
+        *,
+        at: CrashPoint = _nothing,
+    ) -> None:
+        self.name = f"relay-{lane.name}"
+        self._database = database
+        self._bus = bus
+        self._lane = lane
+        self._clock = clock
+        self._settings = settings or RelaySettings()
+        self._at = at
+        self._publisher = Publisher(bus)
+        self._awake = asyncio.Event()
+        self._state: RelayState | None = None
+        self._noted = (0.0, 0)
+        self._heartbeat_at = 0.0
+
+    async def run(self) -> None:
+        """Lead when nobody else does, until cancelled."""
+        waking = outbox.wakes(self._database.service, self._lane.name)
+        waking.add(self._awake)
+        try:
+            while True:
+                try:
+                    async with self._database.leadership(f"{self._database.service}:{self.name}") as leader:
+                        await self._lead(leader)
+                except (Transient, OSError) as error:
+                    log.info("relay.waiting", lane=self._lane.name, error=str(error))
+                self._state = None
+                await asyncio.sleep(self._settings.retry)
+        finally:
+            waking.discard(self._awake)
+
+    def status(self) -> dict[str, Any]:
+        """For health: whether this process leads, and how far it came."""
+        if self._state is None:
+            return {"lane": self._lane.name, "leading": False}
+        return {
+            "lane": self._lane.name,
+            "leading": True,
+            "epoch": self._state.epoch,
+            "numbered": self._state.last_seq,
+            "published": self._state.published_seq,
+        }
+
+    async def _lead(self, leader: Leader) -> None:
+        while await leader.holds():
+            await self._bus.wait_connected()
+            try:
+                state = await self._resume(leader)
+                self._state = state
+                await self._work(leader, state)
+            except BusUnavailable as error:
+                log.warning("relay.publish_refused", lane=self._lane.name, error=str(error))
+                await asyncio.sleep(self._settings.retry / 10)
+
+    async def _work(self, leader: Leader, state: RelayState) -> NoReturn:
+        """Publish what is numbered and not in the stream, then number and publish for ever."""
+        while state.published_seq < state.last_seq:
+            await self._publish(state, await self._numbered(leader, state))
+        log.info("relay.leading", lane=self._lane.name, epoch=state.epoch, seq=state.last_seq)
+        while True:
+            self._awake.clear()
+            await self._beat()
+            rows = await leader.connection.fetch(
+                "select * from number_events($1, $2)", self._lane.name, self._settings.batch
+            )
+            if rows:
+                state.last_seq = rows[-1]["seq"]
+                await self._at("numbered")
+                await self._publish(state, rows)
+            elif self._lane.name == "outbox" or rows is not None:
+                await self._note_progress(leader, state)
+            if len(rows) < self._settings.batch:
+                await self._pause()
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._awake.wait(), self._settings.poll)
+
+    async def _publish(self, state: RelayState, rows: Sequence[Any]) -> None:
+        batch = [self._outgoing(state.epoch, row) for row in rows]
+        await self._publisher.send(batch)
+        await self._at("published")
+        state.published_seq = batch[-1].seq
+
+    def _outgoing(self, epoch: str, row: Any) -> Outgoing:
+        return Outgoing(row["seq"], row["subject"], numbered_headers(row, epoch), row["payload"])
+
+    async def _numbered(self, leader: Leader, state: RelayState) -> list[Any]:
+        rows = await leader.connection.fetch(
+            "select * from numbered_events($1, $2, $3, $4, $5)",
+            self._lane.name,
+            state.epoch,
+            state.published_seq + 1,
+            state.last_seq,
+            self._settings.batch,
+        )
+        if not rows:
+            # Bodies past their window are gone; what is left to publish starts behind them.
+            state.published_seq = state.last_seq
+        return list(rows)
+
+    async def _resume(self, leader: Leader) -> RelayState:
+        """Read where the stream stands, from the server that leads it, and where the database stands."""
+        table = f"{self._lane.name}_relay"
+        row = await leader.connection.fetchrow(f"select * from {table}")  # noqa: S608  # lane names are ours
+        cluster = str(await leader.connection.fetchval("select system_identifier from pg_control_system()"))
+        last = await self._last_message()
+        why = await self._why_new_epoch(leader, row, cluster, last)
+        if why is not None:
+            epoch, counted = uuid7().hex, 0
+            async with leader.connection.transaction(isolation="repeatable_read"):
+                counted = await leader.connection.fetchval(
+                    "select begin_epoch($1, $2, $3, $4)", self._lane.name, epoch, why, cluster
+                )
+            log.warning("relay.new_epoch", lane=self._lane.name, epoch=epoch, reason=why, renumbered=counted)
+            return RelayState(epoch, counted, 0)
+        published = row["published_seq"]
+        if last is not None and last[0] == row["epoch"]:
+            published = last[1]
+        return RelayState(row["epoch"], row["last_seq"], published)
+
+    async def _why_new_epoch(
+        self, leader: Leader, row: Any, cluster: str, last: tuple[str, int, str] | None
+    ) -> str | None:
+        """A reason for a new numbering, or None: same database, and the stream holds nothing that it does not know."""
+        if not row["epoch"]:
+            return "first start"
+        if row["cluster_id"] != cluster:
+            return "the database was moved to another cluster"
+        if await leader.connection.fetchval(
+            "select pg_snapshot_xmax($1::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot())", row["seen"]
+        ):
+            return "transaction ids began anew"
+        if last is None:
+            return None
+        epoch, seq, event_id = last
+        if epoch != row["epoch"]:
+            known = await leader.connection.fetchval(
+                f"select count(*) from {self._lane.name}_epoch where epoch = $1",  # noqa: S608
+                epoch,
+            )
+            return None if known else "the stream is ahead: it knows an epoch that the database does not"
+        if seq > row["last_seq"]:
+            return f"the stream is ahead: it holds number {seq}, the database gave {row['last_seq']}"
+        ours = await leader.connection.fetchval(
+            f"select o.event_id::text from {self._lane.name}_sequence s join {self._lane.name} o"  # noqa: S608
+            " on (o.created_day, o.id) = (s.outbox_day, s.outbox_id) where s.epoch = $1 and s.seq = $2",
+            epoch,
+            seq,
+        )
+        if ours is not None and ours != event_id:
+            return f"the stream differs: number {seq} is another event there"
+        return None
+
+    async def _last_message(self) -> tuple[str, int, str] | None:
+        """(epoch, number, event id) of the stream's last message, None for an empty stream. Raises BusUnavailable."""
+        try:
+            info = await self._bus.js.stream_info(self._lane.stream)
+            self._publisher.last_sequence = info.state.last_seq
+            if info.state.messages == 0:
+                return None
+            message = await self._bus.js.get_msg(self._lane.stream, seq=info.state.last_seq)
+        except (nats.errors.Error, OSError) as error:
+            raise BusUnavailable(f"{self._lane.stream}: {error!r}") from error
+        headers = message.headers or {}
+        return headers.get("ce-sourceepoch", ""), int(headers.get("ce-sequence", 0)), headers.get("ce-id", "")
+
+    async def _note_progress(self, leader: Leader, state: RelayState) -> None:
+        """Remember how far the stream has it; used only if the stream itself is lost or the database restored."""
+        at, seq = self._noted
+        if state.published_seq == seq or time.monotonic() - at < self._settings.note_progress:
+            return
+        await leader.connection.execute(
+            f"update {self._lane.name}_relay set published_seq = $1 where epoch = $2",  # noqa: S608
+            state.published_seq,
+            state.epoch,
+        )
+        self._noted = (time.monotonic(), state.published_seq)
+
+    async def _beat(self) -> None:
+        """Tell the last number regularly, so that consumers see a hole at the end."""
+        state = self._state
+        if self._lane.name != "outbox" or state is None or time.monotonic() < self._heartbeat_at:
+            return
+        self._heartbeat_at = time.monotonic() + self._settings.heartbeat
+        service = self._database.service
+        heartbeat = HEARTBEATS[service](source=source_of(service), epoch=state.epoch, last_seq=state.last_seq)  # type: ignore[call-arg]
+        async with self._database.worker() as tx:
+            await outbox.add(tx, heartbeat, aggregate_version=state.last_seq)
+
+
+def numbered_headers(row: Any, epoch: str) -> dict[str, str]:
+    """The stored headers with the place that the relay gave."""
+    headers: dict[str, str] = orjson.loads(row["headers"])
+    headers["ce-sequence"] = f"{row['seq']:0{SEQUENCE_DIGITS}d}"
+    headers["ce-sourceepoch"] = epoch
+    return headers

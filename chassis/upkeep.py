@@ -1,0 +1,34 @@
+"""Keeps partitions: makes those of the coming week, drops those past their time. Real time, not domain time."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import structlog
+
+from chassis.db import Database
+from chassis.errors import Transient
+
+log = structlog.get_logger(__name__)
+
+
+class Upkeep:
+    """A part of every service; several at once do no harm."""
+
+    name = "upkeep"
+
+    def __init__(self, database: Database, *, every: float = 3600.0, retry: float = 5.0) -> None:
+        self._database = database
+        self._every = every
+        self._retry = retry
+
+    async def run(self) -> None:
+        while True:
+            try:
+                async with self._database.worker() as tx:
+                    dropped = await tx.fetchval("select keep_partitions($1)", datetime.now(UTC).date())
+                if dropped:
+                    log.info("upkeep.dropped_partitions", partitions=dropped)
+            except Transient:
+                await asyncio.sleep(self._retry)
+                continue
+            await asyncio.sleep(self._every)
