@@ -234,7 +234,7 @@ class Database:
         except CONNECTION_ERRORS as error:
             raise DatabaseUnavailable(f"{self.service}: {error!r}") from error
         try:
-            yield connection
+            yield connection  # type: ignore[misc]  # a proxy with the connection's own methods
         except (
             asyncpg.PostgresConnectionError,
             asyncpg.InterfaceError,

@@ -1,7 +1,7 @@
 """Publishing to a stream that only we write: in order, each message naming the stream's last sequence.
 
-Small batches keep their acknowledgements in flight; from about a hundred messages on an atomic batch (NATS ADR-50) is one
-fsync instead of many. Every message carries, or inherits, `Nats-Expected-Last-Sequence`, so that nobody overtaken can append.
+Small batches keep their acknowledgements in flight; from about a hundred messages on an atomic batch (NATS ADR-50) is
+one fsync instead of many. Every message carries, or inherits, `Nats-Expected-Last-Sequence`: nobody overtaken can append.
 """
 
 import asyncio

@@ -139,8 +139,7 @@ class Relay:
                 state.last_seq = rows[-1]["seq"]
                 await self._at("numbered")
                 await self._publish(state, rows)
-            elif self._lane.name == "outbox" or rows is not None:
-                await self._note_progress(leader, state)
+            await self._note_progress(leader, state)
             if len(rows) < self._settings.batch:
                 await self._pause()
 
@@ -174,7 +173,7 @@ class Relay:
     async def _resume(self, leader: Leader) -> RelayState:
         """Read where the stream stands, from the server that leads it, and where the database stands."""
         table = f"{self._lane.name}_relay"
-        row = await leader.connection.fetchrow(f"select * from {table}")  # noqa: S608  # lane names are ours
+        row: Any = await leader.connection.fetchrow(f"select * from {table}")  # noqa: S608  # lane names are ours
         cluster = str(await leader.connection.fetchval("select system_identifier from pg_control_system()"))
         last = await self._last_message()
         why = await self._why_new_epoch(leader, row, cluster, last)
@@ -191,7 +190,7 @@ class Relay:
             published = last[1]
         return RelayState(row["epoch"], row["last_seq"], published)
 
-    async def _why_new_epoch(
+    async def _why_new_epoch(  # noqa: PLR0911  # one return per reason, in the order in which they are looked at
         self, leader: Leader, row: Any, cluster: str, last: tuple[str, int, str] | None
     ) -> str | None:
         """A reason for a new numbering, or None: same database, and the stream holds nothing that it does not know."""

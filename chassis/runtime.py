@@ -1,0 +1,130 @@
+"""Runs a service: its parts under one task group, its HTTP server, one clean stop with a limit."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import structlog
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from chassis.health import Health
+
+log = structlog.get_logger(__name__)
+
+
+class Part(Protocol):
+    """Something that runs in the background until it is cancelled."""
+
+    name: str
+
+    async def run(self) -> None: ...
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the runtime decides when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+class HttpServer:
+    """A part that serves an application; `stop` lets requests in flight finish."""
+
+    def __init__(
+        self, app: FastAPI, host: str, port: int, *, name: str = "http", grace: float = 10.0
+    ) -> None:
+        self.name = name
+        self._listen = (host, port)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            ws="none",
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=int(grace),
+        )
+        self._server = _Server(config)
+
+    async def run(self) -> None:
+        family = socket.AF_INET6 if ":" in self._listen[0] else socket.AF_INET
+        listener = socket.create_server(self._listen, family=family, backlog=2048)
+        try:
+            await self._server.serve(sockets=[listener])
+        finally:
+            listener.close()
+
+    async def stop(self) -> None:
+        self._server.should_exit = True
+
+
+class Service:
+    """What `app.py` composes: parts in the order in which they start, closers in the order in which they end."""
+
+    def __init__(
+        self,
+        name: str,
+        health: Health,
+        servers: Sequence[Any],
+        parts: Sequence[Part],
+        opened: Sequence[Callable[[], Awaitable[None]]],
+        closed: Sequence[Callable[[], Awaitable[None]]],
+        drain_seconds: float,
+    ) -> None:
+        self._name = name
+        self._health = health
+        self._servers = servers
+        self._parts = parts
+        self._opened = opened
+        self._closed = closed
+        self._drain_seconds = drain_seconds
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set: then refuse new work, finish what is in flight within the limit, close.
+
+        A part that fails ends all of them; the supervisor starts the process again.
+        """
+        for opened in self._opened:
+            await opened()
+        try:
+            async with asyncio.TaskGroup() as group:
+                serving = [group.create_task(server.run(), name=server.name) for server in self._servers]
+                working = [group.create_task(part.run(), name=part.name) for part in self._parts]
+                log.info("service.started")
+                await stop.wait()
+                await self._drain(serving)
+                for task in working:
+                    task.cancel()
+        finally:
+            for closed in self._closed:
+                await closed()
+            log.info("service.stopped")
+
+    async def _drain(self, serving: list[asyncio.Task[None]]) -> None:
+        self._health.is_draining = True
+        log.info("service.draining", limit_seconds=self._drain_seconds)
+        for server in self._servers:
+            await server.stop()
+        _, late = await asyncio.wait(serving, timeout=self._drain_seconds)
+        for task in late:
+            log.warning("service.cut_off", part=task.get_name())
+            task.cancel()
+
+
+def serve(service: Callable[[], Service]) -> None:
+    """Run a service until SIGTERM or SIGINT. `service` composes it inside the running loop."""
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await service().run(stop)
+
+    uvloop.run(main())
