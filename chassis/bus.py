@@ -80,7 +80,8 @@ class Bus:
 
     @property
     def is_connected(self) -> bool:
-        return self.nc.is_connected
+        """True with a connection on which this service's responders are subscribed."""
+        return self.connections > 0 and self.nc.is_connected
 
     @property
     def is_closed(self) -> bool:
@@ -89,7 +90,7 @@ class Bus:
 
     async def wait_connected(self) -> None:
         """Wait until a connection stands; the caller sets the limit."""
-        while not self.nc.is_connected:
+        while not self.is_connected:
             self._connected.clear()
             await self._connected.wait()
 
@@ -150,6 +151,8 @@ class Bus:
             await request.respond(reply)
 
         await self.nc.subscribe(subject, queue=self.service, cb=answer, pending_msgs_limit=WAITING_REQUESTS)
+        with contextlib.suppress(nats.errors.Error):  # while reconnecting; it is subscribed again with the connection
+            await self.nc.flush()
 
     def _mark_connected(self, event: str) -> None:
         self.connections += 1

@@ -94,7 +94,7 @@ class Consumer:
         self._pull = self._new_pull()
 
     async def run(self) -> None:
-        """Until cancelled. What was taken but not committed then goes back to the server at once."""
+        """Until cancelled. What was taken and is not committed by then goes back to the server at once."""
         try:
             while True:
                 self.last_turn = time.monotonic()
@@ -130,11 +130,16 @@ class Consumer:
         }
 
     async def _take(self, deliveries: Sequence[Delivery]) -> None:
+        """A stop lets the batch in hand finish within its limit; past it, it rolls back and is given back."""
+        taking = asyncio.create_task(self.receive(deliveries))
         try:
-            await self.receive(deliveries)
+            await asyncio.shield(taking)
         except asyncio.CancelledError:
-            for delivery in deliveries:
-                await self._pull.nak(delivery, 0)
+            await asyncio.wait([taking], timeout=self._settings.drain)
+            if taking.cancel():
+                await asyncio.wait([taking])
+                for delivery in deliveries:
+                    await self._pull.nak(delivery, 0)
             raise
 
     @asynccontextmanager

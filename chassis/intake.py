@@ -67,6 +67,8 @@ class InboxSettings:
     database_retry_most: float = 5.0
     ack_wait: float = 30.0
     """As provisioned; a batch that takes longer tells the server three times within it that work goes on."""
+    drain: float = 5.0
+    """How long a stop waits for the batch in hand."""
     pull_expires: float = 5.0
     pull_heartbeat: float = 1.0
     linger: float = 0.002

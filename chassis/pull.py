@@ -95,12 +95,17 @@ class Pull:
         await self._answer(deliveries, ACK)
 
     async def nak(self, delivery: Delivery, delay: float) -> None:
-        await self._answer([delivery], b'-NAK {"delay": %d}' % int(delay * 1e9))
+        """Ask for another delivery, at once or after `delay` seconds."""
+        await self._answer([delivery], b'-NAK {"delay": %d}' % int(delay * 1e9) if delay else b"-NAK")
 
     async def in_progress(self, deliveries: Iterable[Delivery]) -> None:
         await self._answer(deliveries, IN_PROGRESS)
 
     async def stop(self) -> None:
+        """Give back what nobody took and ask for no more."""
+        for delivery in self._buffer:
+            await self.nak(delivery, 0)
+        self._buffer.clear()
         if self._subscription is not None and not self.bus.nc.is_closed:
             try:
                 await self._subscription.unsubscribe()

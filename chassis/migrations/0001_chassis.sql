@@ -134,7 +134,7 @@ begin
     execute format('select * from %I', lane || '_relay') into state;
     horizon := coalesce(state.window_end, pg_current_snapshot()::text)::pg_snapshot;
     if state.window_end is null then
-        execute format('select count(*) from (%s) as some', in_window)
+        execute format('select count(*) from (%s) as waiting', in_window)
         into counted using state.seen::pg_snapshot, horizon, 0::bigint, 1;
         if counted = 0 then return; end if;
     end if;

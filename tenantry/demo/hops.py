@@ -61,5 +61,10 @@ class TraceFollower:
 
 def span_of(row: dict[str, Any]) -> Span:
     return Span(
-        row["service"], row["name"], row["span_id"], row.get("parent_id"), float(row["start"]), float(row["end"])
+        row["service"],
+        row["name"],
+        row["span_id"],
+        row.get("parent_id"),
+        float(row["start"]),
+        float(row["end"]),
     )

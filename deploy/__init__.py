@@ -1,0 +1,1 @@
+"""What an installation needs: declarations that provisioning applies and services only check."""

@@ -1,0 +1,68 @@
+"""The one table of who may say and hear what on the bus; the server's configuration is made from it."""
+
+from dataclasses import dataclass
+
+from contracts.subjects import FEED, FEED_PREFIX, SERVICES, STREAMS, replay_subject
+
+CONSUMES: dict[str, tuple[str, ...]] = {
+    "registry": (),
+    "bff": ("registry", "sync"),
+    "audit": SERVICES,
+    "sync": ("registry",),
+    "notifier": ("registry",),
+}
+"""Service → the producers whose streams it reads, each through the durable `<service>-inbox`."""
+
+OPS = "ops"
+"""The user that provisions streams and durables; no service has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Subjects that a user may publish to and subscribe to; answers to requests are allowed beside them."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+def durable_of(service: str) -> str:
+    return f"{service}-inbox"
+
+
+def permissions_of(service: str) -> Permissions:
+    """Exactly what one service needs. Wildcards stand for whole tokens only, so every durable is named."""
+    publish = [f"{service}.>", *_own_stream(STREAMS[service])]
+    for producer in CONSUMES[service]:
+        publish += _durable(STREAMS[producer], durable_of(service))
+        publish.append(replay_subject(producer))
+    if service == "bff":
+        publish += [f"{FEED_PREFIX}.>", *_own_stream(FEED), *_reader(FEED)]
+    return Permissions(tuple(publish), (f"_INBOX_{service}.>", f"rpc.{service}.>"))
+
+
+def _own_stream(stream: str) -> list[str]:
+    return [f"$JS.API.STREAM.INFO.{stream}", f"$JS.API.STREAM.MSG.GET.{stream}"]
+
+
+def _durable(stream: str, durable: str) -> list[str]:
+    return [
+        f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}",
+        f"$JS.API.CONSUMER.INFO.{stream}.{durable}",
+        f"$JS.ACK.{stream}.{durable}.>",
+        f"$JS.ACK.*.*.{stream}.{durable}.>",
+    ]
+
+
+def _reader(stream: str) -> list[str]:
+    """Ephemeral consumers and direct reads of a stream."""
+    return [
+        f"$JS.API.CONSUMER.CREATE.{stream}",
+        f"$JS.API.CONSUMER.CREATE.{stream}.>",
+        f"$JS.API.CONSUMER.INFO.{stream}.>",
+        f"$JS.API.CONSUMER.DELETE.{stream}.>",
+        f"$JS.API.DIRECT.GET.{stream}",
+        f"$JS.API.DIRECT.GET.{stream}.>",
+        f"$JS.ACK.{stream}.>",
+        f"$JS.ACK.*.*.{stream}.>",
+        f"$JS.FC.{stream}.>",
+    ]

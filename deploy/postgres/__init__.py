@@ -1,0 +1,1 @@
+"""PostgreSQL: the roles and schemas of every service."""

@@ -1,0 +1,94 @@
+"""Fixtures of all tests. PostgreSQL starts once per test process; everything else is a test's own."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from chassis.bus import Bus
+from chassis.db import Database
+from tenantry.stack.postgres import DEFAULT_VERSION
+from tests.infra import Databases, ServiceDsns, TestNats, TestPostgres
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--runsoak", action="store_true", help="also run the long fault runs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--runsoak"):
+        skip = pytest.mark.skip(reason="a long run; `make soak` starts it")
+        for item in items:
+            if "soak" in item.keywords:
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def infra_folder() -> Iterator[Path]:
+    """A folder that an unprivileged PostgreSQL can walk to; gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="tenantry-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(infra_folder: Path) -> Iterator[TestPostgres]:
+    """A real server with a migrated template database."""
+    version = os.environ.get("TENANTRY_POSTGRES_VERSION", DEFAULT_VERSION)
+
+    async def start() -> TestPostgres:
+        started = await TestPostgres.start(infra_folder / "postgres", version)
+        await started.make_template()
+        return started
+
+    started = asyncio.run(start())
+    yield started
+    asyncio.run(started.server.stop())
+
+
+@pytest.fixture
+async def databases(postgres: TestPostgres) -> AsyncIterator[Databases]:
+    """A database of the test's own, cloned from the template."""
+    found = Databases(postgres, await postgres.clone())
+    yield found
+    await found.close()
+    await postgres.drop(found.name)
+
+
+@pytest.fixture
+def service_dsns(databases: Databases) -> Callable[[str], ServiceDsns]:
+    return databases.dsns
+
+
+@pytest.fixture
+def database(databases: Databases) -> Callable[[str], Awaitable[Database]]:
+    """`await database("registry")`: the service's view of the test's database."""
+    return databases.open
+
+
+@pytest.fixture
+async def admin(databases: Databases) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser on the test's database."""
+    connection = await asyncpg.connect(databases.dsns("registry").admin_dsn)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def nats_server(tmp_path: Path) -> AsyncIterator[TestNats]:
+    """A provisioned nats-server of the test's own."""
+    server = await TestNats.start_new(tmp_path / "nats")
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+def bus(nats_server: TestNats) -> Callable[[str], Awaitable[Bus]]:
+    """`await bus("registry")`: the service's connection."""
+    return nats_server.bus
