@@ -151,7 +151,9 @@ class Bus:
             await request.respond(reply)
 
         await self.nc.subscribe(subject, queue=self.service, cb=answer, pending_msgs_limit=WAITING_REQUESTS)
-        with contextlib.suppress(nats.errors.Error):  # while reconnecting; it is subscribed again with the connection
+        with contextlib.suppress(
+            nats.errors.Error
+        ):  # while reconnecting; it is subscribed again with the connection
             await self.nc.flush()
 
     def _mark_connected(self, event: str) -> None:

@@ -140,9 +140,10 @@ class _Reader:
         return None if self.text(name) == PLATFORM_TENANT else self._parsed(name, UUID, "a UUID or _")
 
     def number(self, name: str) -> int:
-        if not self.text(name).isdecimal():
-            raise MalformedEnvelope(f"{name}: {self.text(name)!r} is not a non-negative integer")
-        return int(self.text(name))
+        text = self.text(name)
+        if not (text.isascii() and text.isdecimal() and len(text) <= SEQUENCE_DIGITS):
+            raise MalformedEnvelope(f"{name}: {text[:40]!r} is not a non-negative integer of at most {SEQUENCE_DIGITS} digits")
+        return int(text)
 
     def time(self, name: str) -> datetime:
         time: datetime = self._parsed(name, datetime.fromisoformat, "an RFC 3339 time")

@@ -1,0 +1,110 @@
+"""A consuming service (audit) on a real stream of the registry and a real database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
+
+import asyncpg
+import pytest
+from nats.js.api import ConsumerInfo
+
+from chassis.bus import Bus
+from chassis.clock import SystemClock
+from chassis.db import Database
+from chassis.inbox import Apply, Consumer, InboxSettings
+from tests.infra import ServiceDsns
+from tests.integration.chassis.stage import DURABLE, SERVICE, STREAM, Stage, set_stage
+
+
+class Runs(Protocol):
+    """A part of the runtime."""
+
+    async def run(self) -> None: ...
+
+
+@pytest.fixture
+def audit_dsns(service_dsns: Callable[[str], ServiceDsns]) -> ServiceDsns:
+    return service_dsns(SERVICE)
+
+
+@pytest.fixture
+async def stage(database: Callable[[str], Awaitable[Database]], admin: asyncpg.Connection) -> Stage:
+    return await set_stage(await database(SERVICE), admin)
+
+
+@pytest.fixture
+async def audit_bus(bus: Callable[[str], Awaitable[Bus]]) -> Bus:
+    return await bus(SERVICE)
+
+
+@pytest.fixture
+async def registry_bus(bus: Callable[[str], Awaitable[Bus]]) -> Bus:
+    return await bus("registry")
+
+
+@pytest.fixture
+async def ops_bus(bus: Callable[[str], Awaitable[Bus]]) -> Bus:
+    return await bus("ops")
+
+
+@pytest.fixture
+def consumer_info(ops_bus: Bus) -> Callable[[], Awaitable[ConsumerInfo]]:
+    """What the server knows of the durable."""
+
+    async def ask() -> ConsumerInfo:
+        return await ops_bus.js.consumer_info(STREAM, DURABLE)
+
+    return ask
+
+
+@pytest.fixture
+def new_consumer(stage: Stage, audit_bus: Bus) -> Callable[..., Consumer]:
+    """A consumer that reads nothing by itself: the test hands it deliveries."""
+
+    def make(
+        apply: Apply, settings: InboxSettings | None = None, database: Database | None = None
+    ) -> Consumer:
+        return Consumer(
+            bus=audit_bus,
+            database=database or stage.database,
+            clock=SystemClock(),
+            service=SERVICE,
+            stream=STREAM,
+            durable=DURABLE,
+            apply=apply,
+            settings=settings,
+        )
+
+    return make
+
+
+@pytest.fixture
+async def start_part() -> AsyncIterator[Callable[[Runs], "asyncio.Task[None]"]]:
+    """Run a part until the end of the test or until its task is cancelled; a failure of the part fails the test."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def start(part: Runs) -> asyncio.Task[None]:
+        tasks.append(asyncio.create_task(part.run()))
+        return tasks[-1]
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+@pytest.fixture
+def running(
+    new_consumer: Callable[..., Consumer], start_part: Callable[[Runs], "asyncio.Task[None]"]
+) -> Callable[..., "asyncio.Task[None]"]:
+    """A consumer that reads its durable; returns it with its task."""
+
+    def start(
+        apply: Apply, settings: InboxSettings | None = None, database: Database | None = None
+    ) -> tuple[Consumer, "asyncio.Task[None]"]:
+        consumer = new_consumer(apply, settings, database)
+        return consumer, start_part(consumer)
+
+    return start

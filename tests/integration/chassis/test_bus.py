@@ -1,0 +1,86 @@
+"""The connection to NATS: never blocks a start, comes back for ever, and says when it cannot."""
+
+import asyncio
+
+import pytest
+
+from chassis.bus import Bus, BusUnavailable
+from chassis.errors import Transient
+from tests.infra import eventually
+
+
+async def test_a_service_may_start_before_nats_exists(nats_server) -> None:
+    nats_server.kill()
+    bus = Bus("audit", nats_server.url, nats_server.seed("audit"))
+    try:
+        await bus.connect()
+        assert not bus.is_connected
+        with pytest.raises(BusUnavailable):
+            await bus.request("rpc.registry.outbox.replay", b"{}")
+        await nats_server.start()
+        await asyncio.wait_for(bus.wait_connected(), 10)
+    finally:
+        await bus.close()
+
+
+async def test_it_reconnects_after_a_kill_and_answers_again(nats_server, registry_bus, audit_bus) -> None:
+    async def answer(data: bytes) -> bytes:
+        return b"answer to " + data
+
+    await registry_bus.respond("rpc.registry.outbox.replay", answer)
+    assert await audit_bus.request("rpc.registry.outbox.replay", b"a") == b"answer to a"
+    nats_server.kill()
+    await eventually(lambda: is_connected(audit_bus, connected=False))
+    await nats_server.start()
+    await eventually(lambda: is_connected(audit_bus))
+    await eventually(lambda: is_connected(registry_bus))
+    assert await audit_bus.request("rpc.registry.outbox.replay", b"b") == b"answer to b"
+
+
+async def is_connected(bus: Bus, *, connected: bool = True) -> bool:
+    return bus.is_connected is connected
+
+
+async def test_a_responder_set_before_the_connection_answers_after_it(nats_server, audit_bus) -> None:
+    bus = Bus("registry", nats_server.url, nats_server.seed("registry"))
+
+    async def answer(data: bytes) -> bytes:
+        return data
+
+    await bus.respond("rpc.registry.outbox.replay", answer)
+    try:
+        await bus.connect()
+        await asyncio.wait_for(bus.wait_connected(), 10)
+        assert await audit_bus.request("rpc.registry.outbox.replay", b"x") == b"x"
+    finally:
+        await bus.close()
+
+
+async def test_no_answer_and_a_failing_responder_are_passing_failures(registry_bus, audit_bus) -> None:
+    with pytest.raises(Transient, match="no responders"):
+        await audit_bus.request("rpc.registry.outbox.replay", b"")
+
+    async def fail(data: bytes) -> bytes:
+        raise RuntimeError("broken")
+
+    await registry_bus.respond("rpc.registry.outbox.replay", fail)
+    with pytest.raises(Transient):
+        await audit_bus.request("rpc.registry.outbox.replay", b"", timeout=0.3)
+
+
+async def test_a_client_closed_for_good_ends_the_process_and_an_asked_close_does_not(nats_server) -> None:
+    ended: list[str] = []
+    bus = Bus("audit", nats_server.url, nats_server.seed("audit"), on_closed=lambda: ended.append("ended"))
+    await bus.connect()
+    await asyncio.wait_for(bus.wait_connected(), 10)
+    assert not bus.is_closed
+    await bus.nc.close()
+    assert ended == ["ended"]
+    assert bus.is_closed
+
+    asked = Bus("audit", nats_server.url, nats_server.seed("audit"), on_closed=lambda: ended.append("again"))
+    await asked.connect()
+    await asyncio.wait_for(asked.wait_connected(), 10)
+    await asked.close()
+    assert ended == ["ended"]
+    assert not asked.is_closed

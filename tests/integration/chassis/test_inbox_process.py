@@ -1,0 +1,60 @@
+"""Whole consumer processes: killed between apply and acknowledgement, stopped, started before anything else exists."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+from chassis.inbox import Consumer, InboxSettings
+from tests.infra import eventually
+from tests.integration.chassis.numbered_events import publish, several
+from tests.integration.chassis.stage import Stage, one_by_one
+from tests.integration.chassis.test_inbox_failures import all_acknowledged, shorten_ack_wait
+
+Running = Callable[..., tuple[Consumer, asyncio.Task[None]]]
+
+
+async def test_a_consumer_killed_between_apply_and_acknowledgement_doubles_nothing(
+    stage: Stage, audit_dsns, nats_server, running: Running, registry_bus, ops_bus, consumer_info
+) -> None:
+    await shorten_ack_wait(ops_bus, 0.5)
+    events = several(50)
+    await publish(registry_bus, events)
+    dying = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.integration.chassis.dying_consumer",
+        nats_server.url,
+        nats_server.seed("audit"),
+        audit_dsns.database_url,
+        audit_dsns.worker_database_url,
+    )
+    assert await dying.wait() == -signal.SIGKILL
+    applied = len(await stage.effects())
+    assert applied > 0, "it died before it had applied anything"
+    assert (await consumer_info()).ack_floor.stream_seq == 0
+
+    running(one_by_one())
+    await eventually(lambda: all_acknowledged(consumer_info, 50))
+    assert await stage.effects() == [event.id for event in events]
+    assert await stage.seen() == {"01": "{[1,51)}"}
+
+
+async def test_a_stopped_consumer_gives_back_what_it_had_taken_at_once(
+    stage: Stage, running: Running, registry_bus, consumer_info
+) -> None:
+    """Without waiting for ack_wait (30 s): another process takes over within the test's patience."""
+    stuck = asyncio.Event()
+
+    async def never_ends(tx, messages) -> None:
+        stuck.set()
+        await asyncio.Event().wait()
+
+    await publish(registry_bus, several(10))
+    _, first = running(never_ends, InboxSettings(max_batch=4, drain=0.1))
+    await asyncio.wait_for(stuck.wait(), 10)
+    first.cancel()
+    await asyncio.wait([first])
+    running(one_by_one())
+    await eventually(lambda: all_acknowledged(consumer_info, 10))
+    assert len(await stage.effects()) == 10
