@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +16,18 @@ class Origin:
     actor_type: str | None = None
 
 
-_origin: ContextVar[Origin] = ContextVar("origin", default=Origin(actor_type="system"))
+_system = Origin(actor_type="system")
+_origin: ContextVar[Origin] = ContextVar("origin", default=_system)  # an Origin is frozen
 
 
 def current_origin() -> Origin:
     """The origin of the work in hand; the system itself where nobody said otherwise."""
     return _origin.get()
+
+
+def set_actor(actor_id: str, actor_type: str) -> None:
+    """Name the actor of the origin in force, once it is known who is calling."""
+    _origin.set(replace(_origin.get(), actor_id=actor_id, actor_type=actor_type))
 
 
 @contextmanager

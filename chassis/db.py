@@ -125,7 +125,7 @@ class Leader:
 
 
 class Database:
-    """The two pools of one service. `open` returns at once; until the server is there, everything raises DatabaseUnavailable."""
+    """The two pools of one service. `open` returns at once; while the server is away, all else raises DatabaseUnavailable."""
 
     def __init__(
         self,

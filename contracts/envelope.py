@@ -142,7 +142,9 @@ class _Reader:
     def number(self, name: str) -> int:
         text = self.text(name)
         if not (text.isascii() and text.isdecimal() and len(text) <= SEQUENCE_DIGITS):
-            raise MalformedEnvelope(f"{name}: {text[:40]!r} is not a non-negative integer of at most {SEQUENCE_DIGITS} digits")
+            raise MalformedEnvelope(
+                f"{name}: {text[:40]!r} is not a non-negative integer of at most {SEQUENCE_DIGITS} digits"
+            )
         return int(text)
 
     def time(self, name: str) -> datetime:
