@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol
 
 import asyncpg
 import pytest
@@ -13,13 +12,8 @@ from chassis.clock import SystemClock
 from chassis.db import Database
 from chassis.inbox import Apply, Consumer, InboxSettings
 from tests.infra import ServiceDsns
+from tests.integration.chassis.kinds import AskConsumer, NewConsumer, Running, Runs, StartPart
 from tests.integration.chassis.stage import DURABLE, SERVICE, STREAM, Stage, set_stage
-
-
-class Runs(Protocol):
-    """A part of the runtime."""
-
-    async def run(self) -> None: ...
 
 
 @pytest.fixture
@@ -48,7 +42,7 @@ async def ops_bus(bus: Callable[[str], Awaitable[Bus]]) -> Bus:
 
 
 @pytest.fixture
-def consumer_info(ops_bus: Bus) -> Callable[[], Awaitable[ConsumerInfo]]:
+def consumer_info(ops_bus: Bus) -> AskConsumer:
     """What the server knows of the durable."""
 
     async def ask() -> ConsumerInfo:
@@ -58,7 +52,7 @@ def consumer_info(ops_bus: Bus) -> Callable[[], Awaitable[ConsumerInfo]]:
 
 
 @pytest.fixture
-def new_consumer(stage: Stage, audit_bus: Bus) -> Callable[..., Consumer]:
+def new_consumer(stage: Stage, audit_bus: Bus) -> NewConsumer:
     """A consumer that reads nothing by itself: the test hands it deliveries."""
 
     def make(
@@ -79,7 +73,7 @@ def new_consumer(stage: Stage, audit_bus: Bus) -> Callable[..., Consumer]:
 
 
 @pytest.fixture
-async def start_part() -> AsyncIterator[Callable[[Runs], "asyncio.Task[None]"]]:
+async def start_part() -> AsyncIterator[StartPart]:
     """Run a part until the end of the test or until its task is cancelled; a failure of the part fails the test."""
     tasks: list[asyncio.Task[None]] = []
 
@@ -96,9 +90,7 @@ async def start_part() -> AsyncIterator[Callable[[Runs], "asyncio.Task[None]"]]:
 
 
 @pytest.fixture
-def running(
-    new_consumer: Callable[..., Consumer], start_part: Callable[[Runs], "asyncio.Task[None]"]
-) -> Callable[..., "asyncio.Task[None]"]:
+def running(new_consumer: NewConsumer, start_part: StartPart) -> Running:
     """A consumer that reads its durable; returns it with its task."""
 
     def start(

@@ -6,10 +6,10 @@ import pytest
 
 from chassis.bus import Bus, BusUnavailable
 from chassis.errors import Transient
-from tests.infra import eventually
+from tests.infra import TestNats, eventually
 
 
-async def test_a_service_may_start_before_nats_exists(nats_server) -> None:
+async def test_a_service_may_start_before_nats_exists(nats_server: TestNats) -> None:
     nats_server.kill()
     bus = Bus("audit", nats_server.url, nats_server.seed("audit"))
     try:
@@ -23,7 +23,9 @@ async def test_a_service_may_start_before_nats_exists(nats_server) -> None:
         await bus.close()
 
 
-async def test_it_reconnects_after_a_kill_and_answers_again(nats_server, registry_bus, audit_bus) -> None:
+async def test_it_reconnects_after_a_kill_and_answers_again(
+    nats_server: TestNats, registry_bus: Bus, audit_bus: Bus
+) -> None:
     async def answer(data: bytes) -> bytes:
         return b"answer to " + data
 
@@ -41,7 +43,9 @@ async def is_connected(bus: Bus, *, connected: bool = True) -> bool:
     return bus.is_connected is connected
 
 
-async def test_a_responder_set_before_the_connection_answers_after_it(nats_server, audit_bus) -> None:
+async def test_a_responder_set_before_the_connection_answers_after_it(
+    nats_server: TestNats, audit_bus: Bus
+) -> None:
     bus = Bus("registry", nats_server.url, nats_server.seed("registry"))
 
     async def answer(data: bytes) -> bytes:
@@ -56,7 +60,9 @@ async def test_a_responder_set_before_the_connection_answers_after_it(nats_serve
         await bus.close()
 
 
-async def test_no_answer_and_a_failing_responder_are_passing_failures(registry_bus, audit_bus) -> None:
+async def test_no_answer_and_a_failing_responder_are_passing_failures(
+    registry_bus: Bus, audit_bus: Bus
+) -> None:
     with pytest.raises(Transient, match="no responders"):
         await audit_bus.request("rpc.registry.outbox.replay", b"")
 
@@ -68,7 +74,9 @@ async def test_no_answer_and_a_failing_responder_are_passing_failures(registry_b
         await audit_bus.request("rpc.registry.outbox.replay", b"", timeout=0.3)
 
 
-async def test_a_client_closed_for_good_ends_the_process_and_an_asked_close_does_not(nats_server) -> None:
+async def test_a_client_closed_for_good_ends_the_process_and_an_asked_close_does_not(
+    nats_server: TestNats,
+) -> None:
     ended: list[str] = []
     bus = Bus("audit", nats_server.url, nats_server.seed("audit"), on_closed=lambda: ended.append("ended"))
     await bus.connect()

@@ -1,6 +1,6 @@
 """Dead letters are listed, shown, replayed through the same inbox, and discarded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -11,10 +11,9 @@ from chassis.dead_letters import DeadLetterReplayer
 from chassis.errors import Permanent
 from chassis.inbox import Consumer
 from contracts.envelope import Message
+from tests.integration.chassis.kinds import NewConsumer
 from tests.integration.chassis.numbered_events import Numbered, several
 from tests.integration.chassis.stage import Stage, write_effects
-
-NewConsumer = Callable[..., Consumer]
 
 
 class Refusing:

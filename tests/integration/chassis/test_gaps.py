@@ -1,27 +1,27 @@
 """Holes in a source's numbering are noticed, asked from the source and filled through the inbox."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from chassis.bus import Bus
 from chassis.clock import ManualClock
+from chassis.db import Tx
 from chassis.gaps import Gap, GapFiller, GapSettings, GapState
 from chassis.inbox import Consumer
-from tests.infra import eventually
-from tests.integration.chassis.numbered_events import answer_replays, numbered, publish, several
+from contracts.envelope import Message
+from tests.infra import TestNats, eventually
+from tests.integration.chassis.kinds import NewConsumer, Running, StartPart
+from tests.integration.chassis.numbered_events import Numbered, answer_replays, numbered, publish, several
 from tests.integration.chassis.stage import Stage, one_by_one
 
-NewConsumer = Callable[..., Consumer]
-Running = Callable[..., tuple[Consumer, asyncio.Task[None]]]
 SETTINGS = GapSettings(poll=0.05, patience=5, retry=5, answer_seconds=1)
 
 
 class Watched:
     """A gap filler whose rounds and time are the test's."""
 
-    def __init__(self, bus, stage: Stage, consumer: Consumer) -> None:
+    def __init__(self, bus: Bus, stage: Stage, consumer: Consumer) -> None:
         self.clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
         self.gaps: list[Gap] = []
         self.filler = GapFiller(
@@ -47,18 +47,18 @@ class Watched:
 
 
 @pytest.fixture
-def watched(audit_bus, stage: Stage, new_consumer: NewConsumer) -> Watched:
+def watched(audit_bus: Bus, stage: Stage, new_consumer: NewConsumer) -> Watched:
     watched = Watched(audit_bus, stage, new_consumer(one_by_one()))
     watched.consumer = watched.filler._consumers["REGISTRY"]
     return watched
 
 
-async def take(watched: Watched, events) -> None:
+async def take(watched: Watched, events: list[Numbered]) -> None:
     await watched.consumer.receive([event.delivery for event in events])
 
 
 async def test_a_hole_is_filled_from_its_source_after_five_seconds(
-    watched: Watched, stage: Stage, registry_bus
+    watched: Watched, stage: Stage, registry_bus: Bus
 ) -> None:
     events, asked = several(20), []
     await answer_replays(registry_bus, events, asked)
@@ -76,7 +76,7 @@ async def test_a_hole_is_filled_from_its_source_after_five_seconds(
 
 
 async def test_a_hole_that_closes_by_itself_is_not_asked_for(
-    watched: Watched, stage: Stage, registry_bus
+    watched: Watched, stage: Stage, registry_bus: Bus
 ) -> None:
     events, asked = several(3), []
     await answer_replays(registry_bus, events, asked)
@@ -89,7 +89,7 @@ async def test_a_hole_that_closes_by_itself_is_not_asked_for(
 
 
 async def test_a_silent_source_is_asked_again_until_it_answers(
-    watched: Watched, stage: Stage, registry_bus
+    watched: Watched, stage: Stage, registry_bus: Bus
 ) -> None:
     events, asked = several(3), []
     await take(watched, [events[0], events[2]])
@@ -105,7 +105,7 @@ async def test_a_silent_source_is_asked_again_until_it_answers(
 
 
 async def test_what_the_source_has_no_more_is_reported_lost_once(
-    watched: Watched, stage: Stage, registry_bus
+    watched: Watched, stage: Stage, registry_bus: Bus
 ) -> None:
     events, asked = several(9), []
     await answer_replays(registry_bus, events[5:], asked)
@@ -121,7 +121,7 @@ async def test_what_the_source_has_no_more_is_reported_lost_once(
 
 
 async def test_a_new_epoch_is_a_new_numbering_and_drops_no_event_as_seen(
-    watched: Watched, stage: Stage, registry_bus
+    watched: Watched, stage: Stage, registry_bus: Bus
 ) -> None:
     """The source was restored: it gives numbers 1, 2, … again, to events old and new."""
     old, new = several(5), several(4, epoch="02")
@@ -136,11 +136,11 @@ async def test_a_new_epoch_is_a_new_numbering_and_drops_no_event_as_seen(
 
 
 async def test_a_hole_whose_event_fails_for_now_is_neither_lost_nor_forgotten(
-    watched: Watched, stage: Stage, registry_bus, new_consumer: NewConsumer, audit_bus
+    watched: Watched, stage: Stage, registry_bus: Bus, new_consumer: NewConsumer, audit_bus: Bus
 ) -> None:
     events, failing = several(3), [True]
 
-    async def apply(tx, messages) -> None:
+    async def apply(tx: Tx, messages: Sequence[Message]) -> None:
         if failing[0] and events[1].id in [message.envelope.id for message in messages]:
             raise RuntimeError("for now")
 
@@ -159,7 +159,7 @@ async def test_a_hole_whose_event_fails_for_now_is_neither_lost_nor_forgotten(
 
 
 async def test_one_process_of_a_service_looks_at_a_time_and_another_takes_over(
-    stage: Stage, registry_bus, audit_bus, new_consumer: NewConsumer, start_part
+    stage: Stage, registry_bus: Bus, audit_bus: Bus, new_consumer: NewConsumer, start_part: StartPart
 ) -> None:
     events, asked = several(5), []
     await answer_replays(registry_bus, events, asked)
@@ -188,7 +188,12 @@ async def is_whole(stage: Stage) -> bool:
 
 
 async def test_after_the_loss_of_the_whole_bus_consumers_fill_their_holes(
-    stage: Stage, nats_server, running: Running, registry_bus, audit_bus, start_part
+    stage: Stage,
+    nats_server: TestNats,
+    running: Running,
+    registry_bus: Bus,
+    audit_bus: Bus,
+    start_part: StartPart,
 ) -> None:
     """Published and never consumed, then the JetStream folder is gone: only the source still has it."""
     seen, lost, after = several(10), several(10, first=11), several(10, first=21)
@@ -223,7 +228,7 @@ async def has_seen(stage: Stage, numbers: str) -> bool:
     return await stage.seen() == {"01": numbers}
 
 
-async def test_heartbeats_show_a_hole_at_the_end(watched: Watched, stage: Stage, registry_bus) -> None:
+async def test_heartbeats_show_a_hole_at_the_end(watched: Watched, stage: Stage, registry_bus: Bus) -> None:
     """A heartbeat is numbered like any event, so the numbers before it are missed even if nothing else follows."""
     events = several(4)
     await answer_replays(registry_bus, events, [])

@@ -1,7 +1,6 @@
 """The inbox: claim, apply, record progress and commit in one transaction, then acknowledge."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -10,16 +9,15 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis import message_spans
+from chassis.bus import Bus
 from chassis.db import Tx
-from chassis.inbox import Apply, Consumer, Dispatch, dispatch
+from chassis.inbox import Apply, Dispatch, dispatch
 from contracts.envelope import Received
 from contracts.registry import TenantActivatedV1, TenantTrialStartedV1
 from tests.infra import eventually
+from tests.integration.chassis.kinds import AskConsumer, NewConsumer, Running
 from tests.integration.chassis.numbered_events import numbered, publish, several
 from tests.integration.chassis.stage import Stage, one_by_one, write_effect, write_effects
-
-NewConsumer = Callable[..., Consumer]
-Running = Callable[..., tuple[Consumer, asyncio.Task[None]]]
 
 
 @pytest.fixture(params=[one_by_one, lambda: write_effects], ids=["one by one", "as a batch"])
@@ -30,7 +28,7 @@ def apply(request: pytest.FixtureRequest) -> Apply:
 
 
 async def test_published_events_are_applied_once_and_acknowledged(
-    stage: Stage, running: Running, registry_bus, consumer_info, apply: Apply
+    stage: Stage, running: Running, registry_bus: Bus, consumer_info: AskConsumer, apply: Apply
 ) -> None:
     events = several(20)
     await publish(registry_bus, events)
@@ -40,7 +38,7 @@ async def test_published_events_are_applied_once_and_acknowledged(
     assert await stage.seen() == {"01": "{[1,21)}"}
 
 
-async def has_acknowledged(consumer_info, count: int) -> bool:
+async def has_acknowledged(consumer_info: AskConsumer, count: int) -> bool:
     info = await consumer_info()
     return info.ack_floor.stream_seq == count and info.num_ack_pending == 0
 
@@ -50,7 +48,7 @@ async def test_redelivery_and_reordering_change_nothing(
     stage: Stage, new_consumer: NewConsumer, apply: Apply, seed: int
 ) -> None:
     """Any order, any batches, any repetition: the same rows, and of each aggregate its newest version."""
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311 - no secret, but repeatable
     events = [
         numbered(number, tenant=several_tenants[number % 3], version=number)
         for several_tenants in [[numbered(1).envelope.tenant_id for _ in range(3)]]
@@ -117,7 +115,7 @@ async def test_what_a_handler_causes_names_the_event_as_its_cause(
 
 
 async def test_two_processes_with_the_same_events_apply_each_once(
-    stage: Stage, running: Running, registry_bus, consumer_info
+    stage: Stage, running: Running, registry_bus: Bus, consumer_info: AskConsumer
 ) -> None:
     events = several(200)
     running(one_by_one())

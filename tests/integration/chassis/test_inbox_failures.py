@@ -1,25 +1,27 @@
-"""Failure families: only handler failures count; the guilty message is found; nothing is lost while the database is away."""
+"""Failure families: only handler failures count; the guilty message is found; nothing is lost meanwhile."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 
+from chassis.bus import Bus
 from chassis.db import Database, Tx
 from chassis.errors import Permanent, Transient
-from chassis.inbox import Consumer, InboxSettings, dispatch
+from chassis.inbox import Apply, Consumer, InboxSettings, dispatch
 from contracts.envelope import Message, Received
 from contracts.registry import TenantTrialStartedV1
-from tests.infra import eventually
+from tests.infra import ServiceDsns, eventually
 from tests.integration.chassis.cut_line import CutLine
+from tests.integration.chassis.kinds import AskConsumer, NewConsumer, Running
 from tests.integration.chassis.numbered_events import numbered, publish, several
 from tests.integration.chassis.stage import Stage, one_by_one, promise, write_effect, write_effects
 
-NewConsumer = Callable[..., Consumer]
-Running = Callable[..., tuple[Consumer, asyncio.Task[None]]]
 SETTINGS = InboxSettings(max_failures=3, retry_first=0.02, retry_most=0.05, database_retry_first=0.01)
+
+Engine = Callable[["Moody"], Apply]
 
 
 class Moody:
@@ -52,7 +54,7 @@ def engine(request: pytest.FixtureRequest) -> Callable[[Moody], object]:
 
 
 async def test_a_poison_message_goes_to_dead_letters_and_the_rest_flows(
-    stage: Stage, running: Running, registry_bus, consumer_info, engine
+    stage: Stage, running: Running, registry_bus: Bus, consumer_info: AskConsumer, engine: Engine
 ) -> None:
     events = several(30)
     moody = Moody([events[11].id], Permanent("never"))
@@ -69,13 +71,13 @@ async def test_a_poison_message_goes_to_dead_letters_and_the_rest_flows(
     assert await stage.seen() == {"01": "{[1,31)}"}
 
 
-async def all_acknowledged(consumer_info, count: int) -> bool:
+async def all_acknowledged(consumer_info: AskConsumer, count: int) -> bool:
     info = await consumer_info()
     return info.ack_floor.stream_seq == count and info.num_ack_pending == 0
 
 
 async def test_a_poison_batch_goes_to_dead_letters_and_the_next_flows(
-    stage: Stage, new_consumer: NewConsumer, engine
+    stage: Stage, new_consumer: NewConsumer, engine: Engine
 ) -> None:
     poison, good = several(16), several(4, first=17)
     consumer = new_consumer(engine(Moody([event.id for event in poison], Permanent("never"))), SETTINGS)
@@ -104,7 +106,7 @@ async def test_a_batch_is_bisected_to_its_guilty_messages_in_few_steps(
 
 
 async def test_a_passing_failure_comes_back_later_and_is_counted_in_the_inbox_row(
-    stage: Stage, new_consumer: NewConsumer, engine
+    stage: Stage, new_consumer: NewConsumer, engine: Engine
 ) -> None:
     event = numbered(1)
     moody = Moody([event.id], Transient("not now"))
@@ -125,7 +127,7 @@ async def test_a_passing_failure_comes_back_later_and_is_counted_in_the_inbox_ro
 
 
 async def test_failures_past_the_limit_end_in_a_dead_letter(
-    stage: Stage, running: Running, registry_bus, consumer_info
+    stage: Stage, running: Running, registry_bus: Bus, consumer_info: AskConsumer
 ) -> None:
     event = numbered(1)
     moody = Moody([event.id], RuntimeError("a bug"))
@@ -231,12 +233,12 @@ async def test_a_passing_failure_of_a_whole_batch_is_tried_again_in_place(
 
 async def test_no_message_is_lost_or_counted_while_the_database_is_down(
     stage: Stage,
-    audit_dsns,
+    audit_dsns: ServiceDsns,
     new_consumer: NewConsumer,
     running: Running,
-    registry_bus,
-    consumer_info,
-    ops_bus,
+    registry_bus: Bus,
+    consumer_info: AskConsumer,
+    ops_bus: Bus,
 ) -> None:
     """Down for several times ack_wait, as ten minutes are for 30 s: deliveries expire again and again meanwhile."""
     await shorten_ack_wait(ops_bus, 0.5)
@@ -272,6 +274,6 @@ async def is_down(consumer: Consumer) -> bool:
     return consumer.status()["database_down_since"] is not None
 
 
-async def shorten_ack_wait(ops_bus, seconds: float) -> None:
+async def shorten_ack_wait(ops_bus: Bus, seconds: float) -> None:
     info = await ops_bus.js.consumer_info("REGISTRY", "audit-inbox")
     await ops_bus.js.add_consumer("REGISTRY", info.config.evolve(ack_wait=seconds))

@@ -3,19 +3,27 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 
-from chassis.inbox import Consumer, InboxSettings
-from tests.infra import eventually
+from chassis.bus import Bus
+from chassis.db import Tx
+from chassis.inbox import InboxSettings
+from contracts.envelope import Message
+from tests.infra import ServiceDsns, TestNats, eventually
+from tests.integration.chassis.kinds import AskConsumer, Running
 from tests.integration.chassis.numbered_events import publish, several
 from tests.integration.chassis.stage import Stage, one_by_one
 from tests.integration.chassis.test_inbox_failures import all_acknowledged, shorten_ack_wait
 
-Running = Callable[..., tuple[Consumer, asyncio.Task[None]]]
 
-
-async def test_a_consumer_killed_between_apply_and_acknowledgement_doubles_nothing(
-    stage: Stage, audit_dsns, nats_server, running: Running, registry_bus, ops_bus, consumer_info
+async def test_a_consumer_killed_before_it_acknowledges_doubles_nothing(
+    stage: Stage,
+    audit_dsns: ServiceDsns,
+    nats_server: TestNats,
+    running: Running,
+    registry_bus: Bus,
+    ops_bus: Bus,
+    consumer_info: AskConsumer,
 ) -> None:
     await shorten_ack_wait(ops_bus, 0.5)
     events = several(50)
@@ -41,12 +49,12 @@ async def test_a_consumer_killed_between_apply_and_acknowledgement_doubles_nothi
 
 
 async def test_a_stopped_consumer_gives_back_what_it_had_taken_at_once(
-    stage: Stage, running: Running, registry_bus, consumer_info
+    stage: Stage, running: Running, registry_bus: Bus, consumer_info: AskConsumer
 ) -> None:
     """Without waiting for ack_wait (30 s): another process takes over within the test's patience."""
     stuck = asyncio.Event()
 
-    async def never_ends(tx, messages) -> None:
+    async def never_ends(tx: Tx, messages: Sequence[Message]) -> None:
         stuck.set()
         await asyncio.Event().wait()
 

@@ -4,14 +4,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chassis.bus import Bus
 from chassis.pull import Delivery, Pull, PullState
-from tests.infra import eventually
+from tests.infra import TestNats, eventually
+from tests.integration.chassis.kinds import AskConsumer
 from tests.integration.chassis.numbered_events import publish, several
 from tests.integration.chassis.stage import DURABLE, STREAM
 
 
 @pytest.fixture
-async def pull(audit_bus) -> AsyncIterator[Pull]:
+async def pull(audit_bus: Bus) -> AsyncIterator[Pull]:
     pull = Pull(audit_bus, STREAM, DURABLE, batch=10, expires=2, heartbeat=0.2)
     yield pull
     await pull.stop()
@@ -27,7 +29,9 @@ async def take(pull: Pull, count: int) -> list[Delivery]:
     return taken
 
 
-async def test_it_delivers_in_order_in_bounded_batches(pull: Pull, registry_bus, consumer_info) -> None:
+async def test_it_delivers_in_order_in_bounded_batches(
+    pull: Pull, registry_bus: Bus, consumer_info: AskConsumer
+) -> None:
     events = several(35)
     await publish(registry_bus, events)
     taken = await take(pull, 35)
@@ -38,7 +42,7 @@ async def test_it_delivers_in_order_in_bounded_batches(pull: Pull, registry_bus,
     assert pull.state is PullState.LIVE
 
 
-async def nothing_pending(consumer_info) -> bool:
+async def nothing_pending(consumer_info: AskConsumer) -> bool:
     return bool((await consumer_info()).num_ack_pending == 0)
 
 
@@ -49,7 +53,7 @@ async def test_an_idle_loop_asks_seldom(pull: Pull) -> None:
 
 
 async def test_it_goes_on_after_the_server_was_killed(
-    pull: Pull, registry_bus, nats_server, consumer_info
+    pull: Pull, registry_bus: Bus, nats_server: TestNats, consumer_info: AskConsumer
 ) -> None:
     await publish(registry_bus, several(5))
     await take(pull, 5)
@@ -62,12 +66,12 @@ async def test_it_goes_on_after_the_server_was_killed(
     assert len(await take(pull, 5)) == 5
 
 
-async def connected(bus) -> bool:
+async def connected(bus: Bus) -> bool:
     return bool(bus.is_connected)
 
 
 async def test_a_lost_request_is_made_again_after_missed_heartbeats(
-    pull: Pull, registry_bus, audit_bus
+    pull: Pull, registry_bus: Bus, audit_bus: Bus
 ) -> None:
     await pull.next_batch(0.1)
     # The server forgets the request without a word, as after a change of leader: it waits on an inbox that is gone.
@@ -78,7 +82,7 @@ async def test_a_lost_request_is_made_again_after_missed_heartbeats(
 
 
 async def test_a_durable_that_is_gone_is_noticed_asked_for_gently_and_found_again(
-    pull: Pull, ops_bus, consumer_info, registry_bus
+    pull: Pull, ops_bus: Bus, consumer_info: AskConsumer, registry_bus: Bus
 ) -> None:
     await publish(registry_bus, several(1))
     await take(pull, 1)
@@ -97,7 +101,7 @@ async def test_a_durable_that_is_gone_is_noticed_asked_for_gently_and_found_agai
 
 
 async def test_a_durable_that_is_not_there_yet_is_not_gone(
-    audit_bus, ops_bus, consumer_info, registry_bus
+    audit_bus: Bus, ops_bus: Bus, consumer_info: AskConsumer, registry_bus: Bus
 ) -> None:
     config = (await consumer_info()).config
     await ops_bus.js.delete_consumer(STREAM, DURABLE)
@@ -110,7 +114,7 @@ async def test_a_durable_that_is_not_there_yet_is_not_gone(
     await pull.stop()
 
 
-async def test_a_negative_acknowledgement_comes_back_after_its_delay(pull: Pull, registry_bus) -> None:
+async def test_a_negative_acknowledgement_comes_back_after_its_delay(pull: Pull, registry_bus: Bus) -> None:
     await publish(registry_bus, several(1))
     [delivery] = await pull.next_batch(1.0)
     await pull.nak(delivery, 0.3)
