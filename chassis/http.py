@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import problems
+from chassis import foreign, problems
 from chassis.context import use_origin
 from chassis.errors import DomainError
 from chassis.health import Health
@@ -60,7 +60,7 @@ def create_api(
     app.include_router(health.router(service, version))
     for router in routers:
         app.include_router(router)
-    app.add_middleware(RequestFrame, app=app, max_body_bytes=max_body_bytes, seconds=request_seconds)  # type: ignore[arg-type]
+    app.add_middleware(RequestFrame, app=app, max_body_bytes=max_body_bytes, seconds=request_seconds)
     return app
 
 
@@ -68,7 +68,7 @@ async def refuse_unknown_parameters(request: Request) -> None:
     """A misspelt parameter is an error, not a wider answer."""
     route = request.scope.get("route")
     dependant = getattr(route, "dependant", None)
-    if dependant is None:
+    if dependant is None or request.url.path in foreign.PATHS:
         return
     known = {field.alias for field in flat_parameters(dependant)}
     for name in request.query_params:

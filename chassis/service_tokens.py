@@ -85,7 +85,7 @@ class ServiceAuth(httpx.Auth):
         yield request
 
 
-def _parsed(private_jwk: str) -> dict[str, str]:
+def _parsed(private_jwk: str) -> dict[str, str | list[str]]:
 
-    parsed: dict[str, str] = json.loads(private_jwk)
+    parsed: dict[str, str | list[str]] = json.loads(private_jwk)
     return parsed

@@ -25,7 +25,7 @@ class Listen:
 
 def configuration(listen: Listen, public_keys: Mapping[str, str]) -> str:
     """The text of nats-server's configuration. `public_keys` maps each service, and ops, to its user nkey."""
-    users = [{"nkey": public_keys[OPS]}]
+    users: list[dict[str, object]] = [{"nkey": public_keys[OPS]}]
     for service in SERVICES:
         allowed = permissions_of(service)
         users.append(

@@ -4,15 +4,14 @@ import base64
 from typing import Annotated, Any
 from uuid import UUID
 
-from contracts.claims import Claims
-from contracts.roles import OrgRole, RealmRole
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
 from chassis.auth import Authenticate
 from chassis.db import Database
 from chassis.errors import NotFound
-
+from contracts.claims import Claims
+from contracts.roles import OrgRole, RealmRole
 from services.audit import operations, store
 from services.audit.note import Signer
 

@@ -7,7 +7,6 @@ import structlog
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.errors import Transient
-
 from services.audit import operations
 from services.audit.note import Signer
 
@@ -19,7 +18,9 @@ class Checkpoints:
 
     name = "checkpoints"
 
-    def __init__(self, database: Database, signer: Signer, clock: Clock, *, seconds: float, batch: int) -> None:
+    def __init__(
+        self, database: Database, signer: Signer, clock: Clock, *, seconds: float, batch: int
+    ) -> None:
         self._database = database
         self._signer = signer
         self._clock = clock

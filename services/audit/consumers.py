@@ -2,11 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from contracts.envelope import Message
-
 from chassis.clock import Clock
 from chassis.db import Tx
-
+from contracts.envelope import Message
 from services.audit import operations
 
 NEVER_RECORDS = ("audit.checkpoint.published.", ".source.heartbeat.")

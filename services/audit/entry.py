@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from contracts.envelope import Envelope, Message
-
 from services.audit.canonical import canonical, embed
 from services.audit.merkle import leaf_hash
 

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from contracts.audit import CheckpointPublishedV1
-from contracts.envelope import Message
-
 from chassis import outbox
 from chassis.db import ReadTx, Tx
-
+from contracts.audit import CheckpointPublishedV1
+from contracts.envelope import Message
 from services.audit import merkle, store
 from services.audit.entry import PLATFORM, Leaf, leaf_of, tree_of
 from services.audit.errors import EmptyLog, LeafNotFound
@@ -34,7 +32,9 @@ async def append(tx: Tx, messages: Sequence[Message], now: datetime) -> None:
     for head in await store.lock_heads(tx, by_tree, now):
         # Received time never goes back, so that a range of it is a range of leaves.
         received_at = max(now, head.received_at)
-        leaves = [leaf_of(message, received_at, secrets.token_bytes(16)) for message in by_tree[head.tenant_id]]
+        leaves = [
+            leaf_of(message, received_at, secrets.token_bytes(16)) for message in by_tree[head.tenant_id]
+        ]
         edge = await store.tiles_at(tx, head.tenant_id, merkle.edge(head.size))
         tiles[head.tenant_id] = merkle.append(head.size, edge, [leaf.hash for leaf in leaves])
         rows.extend(enumerate(leaves, head.size))
@@ -62,7 +62,9 @@ async def sign_heads(tx: Tx, signer: Signer, now: datetime, most: int) -> int:
     return len(grown)
 
 
-async def prove_inclusion(tx: ReadTx, tenant_id: UUID, index: int) -> tuple[store.StoredCheckpoint, list[bytes]]:
+async def prove_inclusion(
+    tx: ReadTx, tenant_id: UUID, index: int
+) -> tuple[store.StoredCheckpoint, list[bytes]]:
     """The latest checkpoint and the path from leaf `index` to its root."""
     checkpoint = await signed_head(tx, tenant_id)
     if not 0 <= index < checkpoint.size:
@@ -72,7 +74,9 @@ async def prove_inclusion(tx: ReadTx, tenant_id: UUID, index: int) -> tuple[stor
     return checkpoint, merkle.inclusion_proof(index, checkpoint.size, merkle.node_reader(tiles))
 
 
-async def prove_consistency(tx: ReadTx, tenant_id: UUID, old: int) -> tuple[store.StoredCheckpoint, list[bytes]]:
+async def prove_consistency(
+    tx: ReadTx, tenant_id: UUID, old: int
+) -> tuple[store.StoredCheckpoint, list[bytes]]:
     """The latest checkpoint and the proof that it extends the tree of `old` leaves."""
     checkpoint = await signed_head(tx, tenant_id)
     if not 0 < old <= checkpoint.size:

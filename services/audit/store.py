@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from chassis.db import ReadTx, Tx, load_queries
-
 from services.audit.entry import Leaf, trace_id_of
 from services.audit.merkle import EMPTY_ROOT, Tiles
 from services.audit.note import Checkpoint

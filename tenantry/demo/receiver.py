@@ -5,6 +5,7 @@ import contextlib
 import socket
 import time
 from dataclasses import dataclass, field
+from typing import Self
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -27,7 +28,7 @@ class Receiver:
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
 
-    async def __aenter__(self) -> "Receiver":
+    async def __aenter__(self) -> Self:
         listener = socket.create_server(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(self._app(), log_level="error", ws="none", lifespan="off")

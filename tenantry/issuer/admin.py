@@ -1,0 +1,128 @@
+"""The administration that the registry's local identity adapter and the command line need."""
+
+import hmac
+import time
+import uuid
+from typing import Annotated, Any, Literal
+
+from argon2 import PasswordHasher
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from chassis.errors import NotFound, Unauthorized
+from tenantry.issuer.signing import AUDIENCES, Signer
+from tenantry.issuer.state import State
+
+hasher = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1)
+Word = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Strict(BaseModel):
+    """Refuses what it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OrganisationIn(Strict):
+    """Found again by `operation_id`, so that a repeated call makes nothing twice."""
+
+    operation_id: Word
+    alias: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
+    name: Word
+
+
+class AttributesIn(Strict):
+    """Every attribute is a list, as in Keycloak; the given ones replace those of the same name."""
+
+    attributes: dict[str, list[str]]
+
+
+class MemberIn(Strict):
+    """Found again by its address within the organisation."""
+
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+    name: Word
+    locale: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "en"
+    org_roles: list[Word] = []
+    backoffice_roles: list[Word] = []
+    properties: list[Word] = []
+
+
+class CredentialsIn(Strict):
+    """What a member would set through the set-up link: a password, and whether a second factor exists."""
+
+    password: Annotated[str, Field(min_length=12, max_length=200)]
+    otp: Annotated[str, Field(pattern=r"^\d{6}$")] | None = None
+
+
+class OperatorTokenIn(Strict):
+    """An operator's token for the command line."""
+
+    role: Literal["PLATFORM_ADMIN", "SUPPORT_ENGINEER", "SALES_REP", "CUSTOMER_SUCCESS", "SRE"]
+    subject: Word = "operator"
+    seconds: Annotated[int, Field(ge=30, le=43_200)] = 3600
+
+
+def router(state: State, signer: Signer, admin_secret: str) -> APIRouter:  # noqa: C901  # a list of small routes
+    """Everything here needs the admin secret as a bearer token."""
+
+    def check(request: Request) -> None:
+        given = request.headers.get("authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {admin_secret}".encode()):
+            raise Unauthorized("the administration needs the admin secret as a bearer token")
+
+    routes = APIRouter(prefix="/admin", dependencies=[Depends(check)], tags=["admin"])
+
+    @routes.post("/organizations")
+    async def find_or_create(body: OrganisationIn) -> dict[str, Any]:
+        known = next((o for o in state.all("organisation") if o["operation_id"] == body.operation_id), None)
+        if known is None:
+            known = {"id": str(uuid.uuid4()), "attributes": {}, **body.model_dump()}
+            state.put("organisation", known["id"], known)
+        return known
+
+    @routes.put("/organizations/{org_id}/attributes")
+    async def set_attributes(org_id: str, body: AttributesIn) -> dict[str, Any]:
+        organisation = state.get("organisation", org_id)
+        if organisation is None:
+            raise NotFound(f"there is no organisation {org_id}")
+        organisation["attributes"] |= body.attributes
+        state.put("organisation", org_id, organisation)
+        return organisation
+
+    @routes.post("/organizations/{org_id}/members")
+    async def find_or_create_member(org_id: str, body: MemberIn) -> dict[str, Any]:
+        if state.get("organisation", org_id) is None:
+            raise NotFound(f"there is no organisation {org_id}")
+        email = body.email.lower()
+        known = state.get("address", email)
+        member = {
+            "id": known["member_id"] if known else str(uuid.uuid4()),
+            "org_id": org_id,
+            **body.model_dump(),
+        }
+        member["email"] = email
+        state.put("member", member["id"], member)
+        state.put("address", email, {"member_id": member["id"]})
+        return member
+
+    @routes.put("/members/{member_id}/credentials")
+    async def set_credentials(member_id: str, body: CredentialsIn) -> dict[str, str]:
+        if state.get("member", member_id) is None:
+            raise NotFound(f"there is no member {member_id}")
+        state.put("credentials", member_id, {"password": hasher.hash(body.password), "otp": body.otp})
+        return {"member_id": member_id}
+
+    @routes.post("/tokens")
+    async def operator_token(body: OperatorTokenIn) -> dict[str, Any]:
+        claims = {
+            "sub": body.subject,
+            "aud": AUDIENCES["operator"],
+            "client_id": "operator",
+            "realm_access": {"roles": [body.role]},
+            "acr": "mfa",
+            "auth_time": int(time.time()),
+        }
+        return {"access_token": signer.sign(claims, time.time(), body.seconds), "expires_in": body.seconds}
+
+    return routes
