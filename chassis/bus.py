@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 
 import nats.errors
 import structlog
@@ -36,6 +37,29 @@ def end_process(code: int = EXIT_BUS_CLOSED) -> None:
     os._exit(code)
 
 
+@lru_cache(maxsize=1_024)
+def header_name(name: bytes) -> str | None:
+    """A header's name, None where it is none; the same few come with every message."""
+    try:
+        text = name.strip().decode("ascii")
+    except UnicodeDecodeError:
+        return None
+    return None if any(character.isspace() for character in text) else text
+
+
+class LeanClient(Client):
+    """The library's client looks at every character of every header name of every message: half of its time."""
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        for line in raw.split(b"\r\n"):
+            name, colon, value = line.partition(b":")
+            if colon and (text := header_name(name)) is not None:
+                headers[text] = value.strip().decode("utf-8", "replace")
+        return headers
+
+
 class Bus:
     """One NATS connection of one service. `connect()` returns at once; everything else waits or says it is down.
 
@@ -51,7 +75,7 @@ class Bus:
         on_closed: Callable[[], None] = end_process,
     ) -> None:
         self.service = service
-        self.nc = Client()
+        self.nc = LeanClient()
         self.js: JetStreamContext = self.nc.jetstream()
         self.connections = 0
         self._url = url
