@@ -7,7 +7,8 @@ audit log's consumer with its gap filler. Both exist several times at once and a
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import uvloop
 
@@ -71,7 +72,7 @@ async def consume(apply: Apply) -> None:
 
 
 if __name__ == "__main__":
-    actors = {
+    actors: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "relay": relay,
         "consumer": lambda: consume(one_by_one()),
         "batch-consumer": lambda: consume(apply_trials),

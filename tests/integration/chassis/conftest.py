@@ -46,7 +46,8 @@ def consumer_info(ops_bus: Bus) -> AskConsumer:
     """What the server knows of the durable."""
 
     async def ask() -> ConsumerInfo:
-        return await ops_bus.js.consumer_info(STREAM, DURABLE)
+        info: ConsumerInfo = await ops_bus.js.consumer_info(STREAM, DURABLE)
+        return info
 
     return ask
 

@@ -59,11 +59,14 @@ class Stage:
         return [dict(row) for row in await self.admin.fetch("select * from audit.effect order by n")]
 
     async def newest(self) -> dict[str, int]:
-        return dict(await self.admin.fetch("select subject, version from audit.newest"))
+        return {
+            row["subject"]: row["version"] for row in await self.admin.fetch("select * from audit.newest")
+        }
 
     async def seen(self) -> dict[str, str]:
         """Epoch → the numbers received."""
-        return dict(await self.admin.fetch("select epoch, seen::text from audit.source_progress"))
+        rows = await self.admin.fetch("select epoch, seen::text from audit.source_progress")
+        return {row["epoch"]: row["seen"] for row in rows}
 
     async def inbox(self) -> list[dict[str, Any]]:
         return [dict(row) for row in await self.admin.fetch("select * from audit.inbox")]

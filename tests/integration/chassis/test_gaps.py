@@ -1,5 +1,6 @@
 """Holes in a source's numbering are noticed, asked from the source and filled through the inbox."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from tests.integration.chassis.kinds import NewConsumer, Running, StartPart
 from tests.integration.chassis.numbered_events import Numbered, answer_replays, numbered, publish, several
 from tests.integration.chassis.stage import Stage, one_by_one
 
+Asked = list[dict[str, object]]
 SETTINGS = GapSettings(poll=0.05, patience=5, retry=5, answer_seconds=1)
 
 
@@ -22,6 +24,7 @@ class Watched:
     """A gap filler whose rounds and time are the test's."""
 
     def __init__(self, bus: Bus, stage: Stage, consumer: Consumer) -> None:
+        self.consumer = consumer
         self.clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
         self.gaps: list[Gap] = []
         self.filler = GapFiller(
@@ -48,9 +51,7 @@ class Watched:
 
 @pytest.fixture
 def watched(audit_bus: Bus, stage: Stage, new_consumer: NewConsumer) -> Watched:
-    watched = Watched(audit_bus, stage, new_consumer(one_by_one()))
-    watched.consumer = watched.filler._consumers["REGISTRY"]
-    return watched
+    return Watched(audit_bus, stage, new_consumer(one_by_one()))
 
 
 async def take(watched: Watched, events: list[Numbered]) -> None:
@@ -60,7 +61,8 @@ async def take(watched: Watched, events: list[Numbered]) -> None:
 async def test_a_hole_is_filled_from_its_source_after_five_seconds(
     watched: Watched, stage: Stage, registry_bus: Bus
 ) -> None:
-    events, asked = several(20), []
+    events = several(20)
+    asked: Asked = []
     await answer_replays(registry_bus, events, asked)
     await take(watched, events[:4] + events[11:])
     await watched.round()
@@ -78,7 +80,8 @@ async def test_a_hole_is_filled_from_its_source_after_five_seconds(
 async def test_a_hole_that_closes_by_itself_is_not_asked_for(
     watched: Watched, stage: Stage, registry_bus: Bus
 ) -> None:
-    events, asked = several(3), []
+    events = several(3)
+    asked: Asked = []
     await answer_replays(registry_bus, events, asked)
     await take(watched, [events[0], events[2]])
     await watched.round()
@@ -91,7 +94,8 @@ async def test_a_hole_that_closes_by_itself_is_not_asked_for(
 async def test_a_silent_source_is_asked_again_until_it_answers(
     watched: Watched, stage: Stage, registry_bus: Bus
 ) -> None:
-    events, asked = several(3), []
+    events = several(3)
+    asked: Asked = []
     await take(watched, [events[0], events[2]])
     await watched.round()
     for _ in range(3):
@@ -107,7 +111,8 @@ async def test_a_silent_source_is_asked_again_until_it_answers(
 async def test_what_the_source_has_no_more_is_reported_lost_once(
     watched: Watched, stage: Stage, registry_bus: Bus
 ) -> None:
-    events, asked = several(9), []
+    events = several(9)
+    asked: Asked = []
     await answer_replays(registry_bus, events[5:], asked)
     await take(watched, [events[8]])
     await watched.round()
@@ -145,7 +150,6 @@ async def test_a_hole_whose_event_fails_for_now_is_neither_lost_nor_forgotten(
             raise RuntimeError("for now")
 
     watched = Watched(audit_bus, stage, new_consumer(apply))
-    watched.consumer = watched.filler._consumers["REGISTRY"]
     await answer_replays(registry_bus, events, [])
     await take(watched, [events[0], events[2]])
     await watched.round()
@@ -161,7 +165,8 @@ async def test_a_hole_whose_event_fails_for_now_is_neither_lost_nor_forgotten(
 async def test_one_process_of_a_service_looks_at_a_time_and_another_takes_over(
     stage: Stage, registry_bus: Bus, audit_bus: Bus, new_consumer: NewConsumer, start_part: StartPart
 ) -> None:
-    events, asked = several(5), []
+    events = several(5)
+    asked: Asked = []
     await answer_replays(registry_bus, events, asked)
     consumer = new_consumer(one_by_one())
     await consumer.receive([events[0].delivery, events[4].delivery])

@@ -10,10 +10,10 @@ from chassis.db import Tx
 from chassis.inbox import InboxSettings
 from contracts.envelope import Message
 from tests.infra import ServiceDsns, TestNats, eventually
-from tests.integration.chassis.kinds import AskConsumer, Running
+from tests.integration.chassis.kinds import AskConsumer, Running, acknowledged_up_to, all_acknowledged
 from tests.integration.chassis.numbered_events import publish, several
 from tests.integration.chassis.stage import Stage, one_by_one
-from tests.integration.chassis.test_inbox_failures import all_acknowledged, shorten_ack_wait
+from tests.integration.chassis.test_inbox_failures import shorten_ack_wait
 
 
 async def test_a_consumer_killed_before_it_acknowledges_doubles_nothing(
@@ -40,7 +40,7 @@ async def test_a_consumer_killed_before_it_acknowledges_doubles_nothing(
     assert await dying.wait() == -signal.SIGKILL
     applied = len(await stage.effects())
     assert applied > 0, "it died before it had applied anything"
-    assert (await consumer_info()).ack_floor.stream_seq == 0
+    assert acknowledged_up_to(await consumer_info()) == 0
 
     running(one_by_one())
     await eventually(lambda: all_acknowledged(consumer_info, 50))

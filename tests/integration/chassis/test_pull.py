@@ -75,8 +75,10 @@ async def test_a_lost_request_is_made_again_after_missed_heartbeats(
 ) -> None:
     await pull.next_batch(0.1)
     # The server forgets the request without a word, as after a change of leader: it waits on an inbox that is gone.
-    await audit_bus.nc._send_unsubscribe(pull._subscription._id)
-    await audit_bus.nc._send_subscribe(pull._subscription)
+    subscription = pull._subscription
+    assert subscription is not None
+    await audit_bus.nc._send_unsubscribe(subscription._id)
+    await audit_bus.nc._send_subscribe(subscription)
     await publish(registry_bus, several(12))
     assert len(await take(pull, 12)) == 12
 
@@ -97,7 +99,7 @@ async def test_a_durable_that_is_gone_is_noticed_asked_for_gently_and_found_agai
     await ops_bus.js.add_consumer(STREAM, config)
     await publish(registry_bus, several(3, first=2))
     assert len(await take(pull, 4)) == 4
-    assert pull.state is PullState.LIVE
+    assert pull.state.value == "live"
 
 
 async def test_a_durable_that_is_not_there_yet_is_not_gone(
