@@ -199,7 +199,8 @@ class Relay:
         if row["cluster_id"] != cluster:
             return "the database was moved to another cluster"
         if await leader.connection.fetchval(
-            "select pg_snapshot_xmax($1::text::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot())", row["seen"]
+            "select pg_snapshot_xmax($1::text::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot())",
+            row["seen"],
         ):
             return "transaction ids began anew"
         if last is None:

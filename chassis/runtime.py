@@ -5,16 +5,21 @@ import contextlib
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 import uvicorn
 import uvloop
 from fastapi import FastAPI
 
+from chassis import logs, telemetry
 from chassis.health import Health
+from chassis.settings import ServiceSettings
+from chassis.settings import read as read_settings
 
 log = structlog.get_logger(__name__)
+
+S = TypeVar("S", bound=ServiceSettings)
 
 
 class Part(Protocol):
@@ -128,3 +133,11 @@ def serve(service: Callable[[], Service]) -> None:
         await service().run(stop)
 
     uvloop.run(main())
+
+
+def main(service: str, settings: type[S], compose: Callable[[S], Service]) -> None:
+    """The entry of a service's process: settings, logs, telemetry, then serve."""
+    read = read_settings(settings)
+    logs.setup(service)
+    telemetry.setup(service, read.telemetry)
+    serve(lambda: compose(read))

@@ -12,7 +12,7 @@ from services.audit.entry import Leaf, trace_id_of
 from services.audit.merkle import EMPTY_ROOT, Tiles
 from services.audit.note import Checkpoint
 
-queries = load_queries(Path(__file__).with_name("queries.sql"))
+queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
 
 RECORD_COLUMNS = (
     "tenant_id",
@@ -58,19 +58,19 @@ async def lock_heads(tx: Tx, tenant_ids: Iterable[UUID], at: datetime) -> list[H
     """The heads of these trees, locked in order until the transaction ends; a tree new to us starts empty."""
     wanted = sorted(set(tenant_ids))
     await queries.add_heads(tx, tenant_ids=wanted, root=EMPTY_ROOT, at=at)
-    return [Head(*row) for row in await queries.lock_heads(tx, tenant_ids=wanted)]
+    return [Head(*row) async for row in queries.lock_heads(tx, tenant_ids=wanted)]
 
 
 async def tiles_at(tx: ReadTx, tenant_id: UUID, places: Iterable[tuple[int, int]]) -> Tiles:
     """The stored tiles at these (level, number)."""
     wanted = sorted(set(places))
-    rows = await queries.tiles_at(
+    rows = queries.tiles_at(
         tx,
         tenant_id=tenant_id,
         levels=[level for level, _ in wanted],
         numbers=[number for _, number in wanted],
     )
-    return {(row["level"], row["number"]): bytes(row["hashes"]) for row in rows}
+    return {(row["level"], row["number"]): bytes(row["hashes"]) async for row in rows}
 
 
 async def put_tiles(tx: Tx, tiles: Mapping[UUID, Tiles]) -> None:
@@ -120,8 +120,8 @@ def record_row(index: int, leaf: Leaf) -> tuple[Any, ...]:
 
 async def heads_without_checkpoint(tx: ReadTx, most: int) -> list[tuple[UUID, int, bytes]]:
     """Trees that grew since they were last signed: (tenant, size, root)."""
-    rows = await queries.heads_without_checkpoint(tx, most=most)
-    return [(row["tenant_id"], row["size"], bytes(row["root"])) for row in rows]
+    rows = queries.heads_without_checkpoint(tx, most=most)
+    return [(row["tenant_id"], row["size"], bytes(row["root"])) async for row in rows]
 
 
 async def add_checkpoint(
@@ -144,7 +144,7 @@ async def latest_checkpoint(tx: ReadTx, tenant_id: UUID) -> StoredCheckpoint | N
 
 async def records_from(tx: ReadTx, tenant_id: UUID, first: int, most: int) -> list[dict[str, Any]]:
     """Records from leaf `first` on, in order."""
-    return [dict(row) for row in await queries.records_from(tx, tenant_id=tenant_id, first=first, most=most)]
+    return [dict(row) async for row in queries.records_from(tx, tenant_id=tenant_id, first=first, most=most)]
 
 
 async def record_of_event(tx: ReadTx, tenant_id: UUID, event_id: UUID) -> dict[str, Any] | None:

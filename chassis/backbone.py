@@ -1,0 +1,118 @@
+"""What every service runs beside its own work: pools, bus, relay, replay, consumers, gaps, dead letters, upkeep, watchdog."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from chassis.auth import TokenVerifier
+from chassis.bus import Bus
+from chassis.clock import Clock
+from chassis.db import Database
+from chassis.dead_letters import DeadLetterReplayer
+from chassis.gaps import GapFiller
+from chassis.health import Health
+from chassis.http import create_api
+from chassis.inbox import Consumer, InboxSettings
+from chassis.intake import Apply
+from chassis.outbox import Lane
+from chassis.relay import Relay
+from chassis.replay import ReplayResponder
+from chassis.runtime import HttpServer, Part, Service
+from chassis.settings import ServiceSettings
+from chassis.upkeep import Upkeep
+from chassis.watchdog import Watchdog
+from contracts.subjects import STREAMS
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """The shared parts of one service, made by `backbone`; `service` joins them with what is its own."""
+
+    name: str
+    settings: ServiceSettings
+    clock: Clock
+    database: Database
+    bus: Bus
+    verifier: TokenVerifier
+    health: Health
+    replay: ReplayResponder
+    parts: tuple[Part, ...]
+
+    def service(
+        self, routers: Sequence[APIRouter], parts: Sequence[Part] = (), servers: Sequence[HttpServer] = ()
+    ) -> Service:
+        """The runnable service."""
+        settings = self.settings
+        app = create_api(
+            service=self.name,
+            version="1",
+            routers=routers,
+            health=self.health,
+            max_body_bytes=settings.max_body_bytes,
+            request_seconds=settings.request_seconds,
+        )
+        return Service(
+            self.name,
+            self.health,
+            [HttpServer(app, settings.host, settings.port), *servers],
+            [*self.parts, *parts],
+            [self.database.open, self.bus.connect, self.replay.register],
+            [self.bus.close, self.database.close],
+            settings.drain_seconds,
+        )
+
+
+def connect(name: str, settings: ServiceSettings) -> tuple[Database, Bus]:
+    """The pools and the bus of a service; both connect in the background."""
+    database = Database(
+        name,
+        settings.database_url.get_secret_value(),
+        settings.worker_database_url.get_secret_value(),
+        app_connections=settings.app_connections,
+        worker_connections=settings.worker_connections,
+    )
+    return database, Bus(name, settings.nats_url, settings.nats_seed.get_secret_value())
+
+
+def backbone(
+    name: str,
+    settings: ServiceSettings,
+    clock: Clock,
+    database: Database,
+    bus: Bus,
+    *,
+    hears: Mapping[str, Apply] | None = None,
+    inbox: InboxSettings | None = None,
+    lanes: Sequence[Lane] = (),
+) -> Backbone:
+    """`hears` maps a stream to what is done with its messages; `lanes` are outboxes beside the service's own."""
+    consumers = [
+        Consumer(
+            bus=bus,
+            database=database,
+            clock=clock,
+            service=name,
+            stream=stream,
+            durable=f"{name}-inbox",
+            apply=apply,
+            settings=inbox,
+        )
+        for stream, apply in (hears or {}).items()
+    ]
+    relays = [Relay(database, bus, lane, clock) for lane in (Lane("outbox", STREAMS[name]), *lanes)]
+    parts: list[Part] = [*relays, *consumers, Upkeep(database), Watchdog(bus=bus, consumers=consumers)]
+    if consumers:
+        parts.append(GapFiller(bus=bus, database=database, clock=clock, service=name, consumers=consumers))
+        parts.append(DeadLetterReplayer(database=database, clock=clock, consumers=consumers))
+
+    async def bus_is_up() -> bool:
+        return bus.is_connected
+
+    told = {relay.name: relay.status for relay in relays}
+    told |= {consumer.name: consumer.status for consumer in consumers}
+    health = Health({"database": database.is_ready, "bus": bus_is_up}, told)
+    verifier = TokenVerifier(settings.oidc_issuer, name, clock)
+    return Backbone(
+        name, settings, clock, database, bus, verifier, health, ReplayResponder(database, bus), tuple(parts)
+    )

@@ -1,0 +1,40 @@
+"""Composes audit: the only file that knows all the others."""
+
+import base64
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from chassis.auth import Authenticate
+from chassis.backbone import backbone, connect
+from chassis.clock import SystemClock
+from chassis.inbox import InboxSettings
+from chassis.runtime import Service
+from contracts.subjects import STREAMS
+from services.audit import api
+from services.audit.checkpoints import Checkpoints
+from services.audit.consumers import sequencer
+from services.audit.note import Signer
+from services.audit.settings import Settings
+
+SERVICE = "audit"
+
+
+def compose(settings: Settings) -> Service:
+    """Called inside the running loop."""
+    clock = SystemClock()
+    database, bus = connect(SERVICE, settings)
+    key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(settings.signing_key.get_secret_value()))
+    signer = Signer(settings.signing_name, key)
+    shared = backbone(
+        SERVICE,
+        settings,
+        clock,
+        database,
+        bus,
+        hears=dict.fromkeys(STREAMS.values(), sequencer(clock)),
+        inbox=InboxSettings(max_batch=settings.max_batch),
+    )
+    checkpoints = Checkpoints(
+        database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
+    )
+    return shared.service([api.router(database, signer, Authenticate(shared.verifier))], [checkpoints])

@@ -1,0 +1,62 @@
+"""HTTP in, for other services: what they may know of a tenant. Each route lists its callers."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from chassis.auth import Authenticate, require_service
+from chassis.db import Database
+from contracts.claims import Claims
+from contracts.roles import OrgRole
+from services.registry import store
+from services.registry.errors import DeviceNotFound, TenantNotFound
+from services.registry.store import queries
+
+
+def router(database: Database, authenticate: Authenticate) -> APIRouter:
+    """Unknown is 404; nobody but the listed services gets further than 403."""
+    routes = APIRouter(prefix="/internal/v1/directory/tenants/{tenant_id}", tags=["internal"])
+    any_service = require_service(authenticate, "bff", "audit", "sync", "notifier")
+    only_bff = require_service(authenticate, "bff")
+    only_notifier = require_service(authenticate, "notifier")
+
+    @routes.get("")
+    async def tenant(tenant_id: UUID, caller: Annotated[Claims, any_service]) -> dict[str, Any]:
+        async with database.reading(tenant_id) as tx:
+            found = await store.tenant(tx, tenant_id)
+            products = await store.rows(queries.products_of_tenant(tx, tenant_id=tenant_id))
+        names = ("slug", "name", "status", "plan", "ent_v", "locale", "time_zone", "org_id", "row_version")
+        enabled = [product["product_key"] for product in products if product["enabled"]]
+        return {
+            "tenant_id": str(tenant_id),
+            **{name: getattr(found, name) for name in names},
+            "products": enabled,
+        }
+
+    @routes.get("/devices/{jkt}")
+    async def device(tenant_id: UUID, jkt: str, caller: Annotated[Claims, only_bff]) -> dict[str, Any]:
+        async with database.reading(tenant_id) as tx:
+            row = await queries.device_in_use(tx, tenant_id=tenant_id, jkt=jkt)
+        if row is None:
+            raise DeviceNotFound("no device in use has this key")
+        return dict(row)
+
+    @routes.get("/members/{member_id}")
+    async def member(tenant_id: UUID, member_id: str, caller: Annotated[Claims, only_bff]) -> dict[str, Any]:
+        async with database.reading(tenant_id) as tx:
+            row = await queries.member_by_id(tx, tenant_id=tenant_id, member_id=member_id)
+        if row is None:
+            raise TenantNotFound(f"the tenant has no member {member_id}")
+        return dict(row)
+
+    @routes.get("/recipients")
+    async def recipients(
+        tenant_id: UUID, role: OrgRole, caller: Annotated[Claims, only_notifier]
+    ) -> dict[str, Any]:
+        async with database.reading(tenant_id) as tx:
+            await store.tenant(tx, tenant_id)
+            found = await store.rows(queries.recipients(tx, tenant_id=tenant_id, role=role.value))
+        return {"recipients": found}
+
+    return routes

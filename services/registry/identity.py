@@ -1,0 +1,62 @@
+"""The identity provider behind one small interface; the local adapter speaks to the issuer's administration."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx
+
+from chassis.errors import Transient
+
+
+class IdentityUnavailable(Transient):
+    """The identity provider did not answer, or with an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMember:
+    """A person to be known in an organisation."""
+
+    email: str
+    name: str
+    locale: str
+    org_roles: list[str]
+    backoffice_roles: list[str]
+    properties: list[str]
+
+
+class IdentityProvider(Protocol):
+    """Every call finds what an earlier one made. All raise IdentityUnavailable."""
+
+    async def find_or_create_organisation(self, operation_id: str, alias: str, name: str) -> str: ...
+
+    async def find_or_create_member(self, org_id: str, member: NewMember) -> str: ...
+
+    async def set_attributes(self, org_id: str, attributes: dict[str, list[str]]) -> None: ...
+
+
+class LocalIdentity:
+    """The development issuer."""
+
+    def __init__(self, admin_url: str, secret: str) -> None:
+        self._url = admin_url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {secret}"}
+
+    async def find_or_create_organisation(self, operation_id: str, alias: str, name: str) -> str:
+        body = {"operation_id": operation_id, "alias": alias, "name": name}
+        return str((await self._call("POST", "/organizations", body))["id"])
+
+    async def find_or_create_member(self, org_id: str, member: NewMember) -> str:
+        body = {field: getattr(member, field) for field in NewMember.__slots__}
+        return str((await self._call("POST", f"/organizations/{org_id}/members", body))["id"])
+
+    async def set_attributes(self, org_id: str, attributes: dict[str, list[str]]) -> None:
+        await self._call("PUT", f"/organizations/{org_id}/attributes", {"attributes": attributes})
+
+    async def _call(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            async with httpx.AsyncClient(timeout=5.0, trust_env=False) as http:
+                answer = await http.request(method, f"{self._url}{path}", json=body, headers=self._headers)
+                found: dict[str, Any] = answer.raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise IdentityUnavailable(f"{method} {path}: {error!r}") from error
+        return found

@@ -1,0 +1,93 @@
+"""What each process is told: its environment, and nothing of ours that it was not meant to have."""
+
+import json
+import os
+from pathlib import Path
+
+from contracts.subjects import SERVICES
+from deploy.postgres.roles import DATABASE
+from tenantry.stack.folder import Secrets
+
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "VIRTUAL_ENV")
+CHECKOUT = Path(__file__).parents[2]
+
+
+class Environment:
+    """Makes the environment variables of each process from ports and secrets."""
+
+    def __init__(self, folder: Path, ports: dict[str, int], secrets: Secrets) -> None:
+        self._folder = folder
+        self._ports = ports
+        self._secrets = secrets
+
+    def of(self, name: str) -> dict[str, str]:
+        """The whole environment of a process. The folder of the issuer's clients is written on the way."""
+        passed = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
+        shared = {
+            "PYTHONPATH": str(CHECKOUT),
+            "PYTHONUNBUFFERED": "1",
+            "TENANTRY_MODE": "local",
+            "TENANTRY_NATS_URL": f"nats://127.0.0.1:{self._ports['nats']}",
+            "TENANTRY_OIDC_ISSUER": self.url("issuer"),
+            "TENANTRY_TELEMETRY": f"file:{self._folder / 'traces' / f'{name}.jsonl'}",
+            **{f"TENANTRY_{service.upper()}_URL": self.url(service) for service in SERVICES},
+        }
+        own = self._issuer() if name == "issuer" else self._service(name)
+        return {**passed, **shared, **own}
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self._ports[name]}"
+
+    def dsn(self, service: str, login: str) -> str:
+        user = f"{service}_{login}"
+        return f"postgresql://{user}:{self._secrets.passwords[user]}@127.0.0.1:{self._ports['postgres']}/{DATABASE}"
+
+    def _issuer(self) -> dict[str, str]:
+        clients = self._folder / "issuer" / "clients.json"
+        clients.parent.mkdir(parents=True, exist_ok=True)
+        public = {
+            service: {part: value for part, value in key.items() if part != "d"}
+            for service, key in self._secrets.service_keys.items()
+        }
+        clients.write_text(json.dumps(public))
+        return {
+            "TENANTRY_ISSUER_PORT": str(self._ports["issuer"]),
+            "TENANTRY_ISSUER_PUBLIC_ORIGIN": self.url("issuer"),
+            "TENANTRY_ISSUER_DATA": str(self._folder / "issuer"),
+            "TENANTRY_ISSUER_CLIENTS": str(clients),
+            "TENANTRY_ISSUER_ADMIN_SECRET": self._secrets.issuer_admin,
+        }
+
+    def _service(self, name: str) -> dict[str, str]:
+        prefix = f"TENANTRY_{name.upper()}_"
+        common = {
+            "DATABASE_URL": self.dsn(name, "app"),
+            "WORKER_DATABASE_URL": self.dsn(name, "worker"),
+            "NATS_SEED": self._secrets.nats_seeds[name],
+            "SERVICE_KEY": json.dumps(self._secrets.service_keys[name]),
+            "PORT": str(self._ports[name]),
+            "PUBLIC_ORIGIN": self.url(name),
+        }
+        return {prefix + key: value for key, value in {**common, **self._special(name)}.items()}
+
+    def _special(self, name: str) -> dict[str, str]:
+        """What only this service is told."""
+        return {
+            "registry": {
+                "ERP_WEBHOOK_SECRET": self._secrets.erp_webhook,
+                "ERP_FOLDER": str(self._folder / "erp"),
+                "IDENTITY_ADMIN_URL": f"{self.url('issuer')}/admin",
+                "IDENTITY_ADMIN_SECRET": self._secrets.issuer_admin,
+            },
+            "audit": {"SIGNING_KEY": self._secrets.audit_signing},
+            "notifier": {
+                "MAIL_FOLDER": str(self._folder / "mail"),
+                "SEALING_KEY": self._secrets.notifier_sealing,
+                "ALLOW_PRIVATE_ENDPOINTS": "true",
+            },
+            "sync": {"CURSOR_KEY": self._secrets.sync_cursor},
+            "bff": {
+                "STREAM_PORT": str(self._ports["bff_stream"]),
+                "STREAM_ORIGIN": f"http://127.0.0.1:{self._ports['bff_stream']}",
+            },
+        }[name]

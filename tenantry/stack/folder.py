@@ -1,0 +1,139 @@
+"""The data folder: ports and secrets chosen once and kept, one instance at a time."""
+
+import base64
+import fcntl
+import json
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from joserfc.jwk import ECKey
+
+from contracts.subjects import SERVICES
+from deploy.postgres.roles import LOGINS
+from tenantry.stack.errors import StackError
+from tenantry.stack.nats_server import new_seeds
+
+PORTS = ("postgres", "nats", "nats_monitor", "issuer", *SERVICES, "bff_stream")
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Everything secret of one installation; in a file that only its owner reads."""
+
+    postgres_password: str
+    passwords: dict[str, str]
+    nats_seeds: dict[str, str]
+    service_keys: dict[str, dict[str, str]]
+    issuer_admin: str
+    erp_webhook: str
+    audit_signing: str
+    notifier_sealing: str
+    sync_cursor: str
+    desktop_passphrase: str
+
+
+class DataFolder:
+    """Opens the folder; `lock` keeps a second instance out until `release`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self._lock: IO[str] | None = None
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StackError(
+                f"the data folder {self.path} cannot be made: {error}; set TENANTRY_DATA_DIR"
+            ) from error
+
+    def lock(self) -> None:
+        """Raises StackError when another instance uses the folder."""
+        file = (self.path / "lock").open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            pid = file.read().strip() or "unknown"
+            file.close()
+            raise StackError(
+                f"another instance (pid {pid}) uses {self.path}; stop it, or set TENANTRY_DATA_DIR to another folder"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        self._lock = file
+
+    def release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def ports(self) -> dict[str, int]:
+        """Name → port; chosen free on first use, kept because issuer and stored addresses depend on them."""
+        path = self.path / "ports.json"
+        kept: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+        missing = [name for name in PORTS if name not in kept]
+        for name, port in zip(missing, free_ports(len(missing)), strict=True):
+            kept[name] = port
+        if missing:
+            path.write_text(json.dumps(kept, indent=2) + "\n")
+        return kept
+
+    def check_ports(self, ports: dict[str, int]) -> None:
+        """Raises StackError naming the port that somebody else uses."""
+        for name, port in ports.items():
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError as error:
+                    raise StackError(
+                        f"port {port} ({name}) is used by another program; stop it, or delete {self.path / 'ports.json'}"
+                        " to choose new ports (the addresses of this installation then change)"
+                    ) from error
+
+    def secrets(self) -> Secrets:
+        """Made once, by the system's random source."""
+        path = self.path / "secrets.json"
+        if not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(new_secrets(), file, indent=2)
+        return Secrets(**json.loads(path.read_text()))
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses now, all different."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def new_secrets() -> dict[str, Any]:
+    def random_bytes() -> str:
+        return base64.b64encode(secrets.token_bytes(32)).decode()
+
+    return {
+        "postgres_password": secrets.token_hex(16),
+        "passwords": {
+            f"{service}_{login}": secrets.token_hex(16) for service in SERVICES for login in LOGINS
+        },
+        "nats_seeds": new_seeds(),
+        "service_keys": {
+            service: dict(ECKey.generate_key("P-256").as_dict(private=True)) for service in SERVICES
+        },
+        "issuer_admin": secrets.token_urlsafe(32),
+        "erp_webhook": secrets.token_urlsafe(32),
+        "audit_signing": random_bytes(),
+        "notifier_sealing": random_bytes(),
+        "sync_cursor": random_bytes(),
+        "desktop_passphrase": secrets.token_urlsafe(24),
+    }
