@@ -124,6 +124,7 @@ class DeadLetterReplayer:
         self._batch = batch
 
     async def run(self) -> None:
+        await self._database.wait_ready()
         while True:
             try:
                 await self.replay_asked()

@@ -114,6 +114,7 @@ class GapFiller:
         self._watched: dict[Hole, Watch] = {}
 
     async def run(self) -> None:
+        await self._database.wait_ready()
         while True:
             try:
                 await self._lead()

@@ -11,8 +11,9 @@ import structlog
 from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.db import Database, Tx
+from chassis.inbox_settings import InboxSettings
 from chassis.incoming import read
-from chassis.intake import Apply, InboxSettings, Intake
+from chassis.intake import Apply, Intake
 from chassis.message_spans import handling
 from chassis.pull import Delivery, Pull, PullState
 from chassis.receiver import Verdict

@@ -87,6 +87,7 @@ class Relay:
 
     async def run(self) -> None:
         """Lead when nobody else does, until cancelled."""
+        await self._database.wait_ready()
         waking = outbox.wakes(self._database.service, self._lane.name)
         waking.add(self._awake)
         try:

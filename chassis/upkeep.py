@@ -22,6 +22,7 @@ class Upkeep:
         self._retry = retry
 
     async def run(self) -> None:
+        await self._database.wait_ready()
         while True:
             try:
                 async with self._database.worker() as tx:
