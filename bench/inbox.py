@@ -6,6 +6,7 @@ commit at 1,000 events a second.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import asyncpg
+import structlog
 import uvloop
 
 from bench.report import Report, arguments
@@ -172,6 +174,7 @@ async def latencies(here: Place, seconds: float) -> list[float]:
 
 async def main() -> None:
     chosen = arguments(__doc__)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     count, rounds, seconds = (10_000, 3, 3.0) if chosen.quick else (50_000, 5, 15.0)
     report = Report("inbox", chosen)
     async with place() as here:

@@ -1,0 +1,1 @@
+"""Benchmarks: ours and its peer or limit in turn, in one run."""

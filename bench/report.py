@@ -1,0 +1,56 @@
+"""What every benchmark ends with: a table of medians and ranges, and one JSON line for scripts."""
+
+import argparse
+import json
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+def arguments(description: str | None) -> argparse.Namespace:
+    """`--quick` ends within a minute, `--json FILE` also writes the last line there."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    return parser.parse_args()
+
+
+@dataclass
+class Report:
+    """Collects the rounds of one benchmark."""
+
+    name: str
+    chosen: argparse.Namespace
+    rounds: dict[str, list[float]] = field(default_factory=dict)
+    ratios: dict[str, float] = field(default_factory=dict)
+
+    def add(self, figure: str, value: float) -> None:
+        """One round of one figure."""
+        self.rounds.setdefault(figure, []).append(value)
+
+    def ratio(self, name: str, ours: str, limit: str) -> None:
+        """The median of `ours` as a part of the median of `limit`."""
+        self.ratios[name] = round(self._median(ours) / self._median(limit), 4)
+
+    def finish(self) -> None:
+        """Print the table, then the JSON line."""
+        table = Table("figure", "median", "lowest", "highest", "rounds", title=f"bench.{self.name}")
+        for figure, values in self.rounds.items():
+            shown = [f"{value:,.1f}" for value in (self._median(figure), min(values), max(values))]
+            table.add_row(figure, *shown, str(len(values)))
+        for name, value in self.ratios.items():
+            table.add_row(name, f"{value:.3f}", "", "", "")
+        Console().print(table)
+        figures = {figure: round(self._median(figure), 3) for figure in self.rounds}
+        line = json.dumps({"bench": self.name, "figures": figures, "ratios": self.ratios})
+        if self.chosen.json is not None:
+            self.chosen.json.write_text(line + "\n", "utf-8")
+        print(line)
+
+    def _median(self, figure: str) -> float:
+        return statistics.median(self.rounds[figure])
