@@ -1,0 +1,99 @@
+"""HTTP in: webhook endpoints of a tenant, and what became of mails and messages."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from chassis.auth import Authenticate
+from chassis.clock import Clock
+from chassis.db import Database
+from chassis.errors import NotFound
+from chassis.idempotency import once
+from chassis.ids import uuid7
+from contracts.claims import Claims
+from contracts.roles import OrgRole, RealmRole
+from services.notifier import addresses
+from services.notifier.consumers import queries
+from services.notifier.errors import EndpointNotFound
+from services.notifier.signatures import Sealing, new_secret
+
+
+class EndpointIn(BaseModel):
+    """Where to, and which events: exact types, `noun.*`, or `*`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Annotated[str, Field(min_length=8, max_length=2000)]
+    event_types: Annotated[
+        list[Annotated[str, Field(pattern=r"^(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?)$", max_length=100)]],
+        Field(min_length=1, max_length=50),
+    ]
+
+
+def router(  # a list of small routes
+    database: Database, authenticate: Authenticate, sealing: Sealing, clock: Clock, *, allow_private: bool
+) -> APIRouter:
+    """Operators, and the tenant's own IT admins."""
+    routes = APIRouter(prefix="/v1/tenants/{tenant_id}", tags=["webhooks"])
+
+    async def allowed(tenant_id: UUID, claims: Annotated[Claims, Depends(authenticate)]) -> Claims:
+        is_operator = RealmRole.PLATFORM_ADMIN in claims.realm_roles
+        if not is_operator and (claims.tenant_id != tenant_id or OrgRole.IT_ADMIN not in claims.org_roles):
+            raise NotFound(f"there is no tenant {tenant_id} whose webhooks you may see")
+        return claims
+
+    Allowed = Annotated[Claims, Depends(allowed)]  # noqa: N806  # a type that holds the closure
+
+    @routes.post("/webhook-endpoints", status_code=201)
+    async def add(tenant_id: UUID, body: EndpointIn, request: Request, claims: Allowed) -> Response:
+        await addresses.check(body.url, allow_private=allow_private)
+        async with database.transaction(tenant_id) as tx:
+
+            async def effect() -> tuple[int, Any]:
+                endpoint_id, secret = uuid7(), new_secret()
+                await queries.add_endpoint(
+                    tx,
+                    tenant_id=tenant_id,
+                    endpoint_id=endpoint_id,
+                    url=body.url,
+                    event_types=body.event_types,
+                    sealed_secret=sealing.seal(secret, str(endpoint_id)),
+                    now=clock.now(),
+                )
+                return 201, {"id": str(endpoint_id), "url": body.url, "secret": secret}
+
+            return await once(request, tx, clock, claims.sub, tenant_id, effect)
+
+    @routes.get("/webhook-endpoints")
+    async def show(tenant_id: UUID, claims: Allowed) -> dict[str, Any]:
+        async with database.reading(tenant_id) as tx:
+            return {
+                "endpoints": [dict(row) async for row in queries.endpoints_of_tenant(tx, tenant_id=tenant_id)]
+            }
+
+    @routes.delete("/webhook-endpoints/{endpoint_id}", status_code=204)
+    async def remove(tenant_id: UUID, endpoint_id: UUID, claims: Allowed) -> Response:
+        async with database.transaction(tenant_id) as tx:
+            if await queries.delete_endpoint(tx, tenant_id=tenant_id, endpoint_id=endpoint_id) is None:
+                raise EndpointNotFound(f"there is no endpoint {endpoint_id}")
+        return Response(status_code=204)
+
+    @routes.get("/webhook-deliveries")
+    async def deliveries(
+        tenant_id: UUID, claims: Allowed, page_size: Annotated[int, Query(ge=1, le=200)] = 50
+    ) -> dict[str, Any]:
+        async with database.reading(tenant_id) as tx:
+            rows = queries.deliveries(tx, tenant_id=tenant_id, most=page_size)
+            return {"deliveries": [dict(row) async for row in rows]}
+
+    @routes.get("/mails")
+    async def mails(
+        tenant_id: UUID, claims: Allowed, page_size: Annotated[int, Query(ge=1, le=200)] = 50
+    ) -> dict[str, Any]:
+        async with database.reading(tenant_id) as tx:
+            rows = queries.mails_of_tenant(tx, tenant_id=tenant_id, most=page_size)
+            return {"mails": [dict(row) async for row in rows]}
+
+    return routes

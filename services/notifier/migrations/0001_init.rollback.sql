@@ -1,0 +1,1 @@
+drop table attempt, message, endpoint, mail, notice;
