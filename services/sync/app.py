@@ -1,0 +1,22 @@
+"""Composes sync: the only file that knows all the others."""
+
+from chassis.auth import Authenticate
+from chassis.backbone import backbone, connect
+from chassis.clock import SystemClock
+from chassis.inbox import dispatch
+from chassis.runtime import Service
+from services.sync import api
+from services.sync.consumers import HANDLERS
+from services.sync.model import Cursors
+from services.sync.settings import Settings
+
+SERVICE = "sync"
+
+
+def compose(settings: Settings) -> Service:
+    """Called inside the running loop."""
+    clock = SystemClock()
+    database, bus = connect(SERVICE, settings)
+    shared = backbone(SERVICE, settings, clock, database, bus, hears={"REGISTRY": dispatch(HANDLERS)})
+    cursors = Cursors(settings.cursor_key.get_secret_value())
+    return shared.service([api.router(database, Authenticate(shared.verifier), cursors, clock, settings)])

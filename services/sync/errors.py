@@ -1,0 +1,43 @@
+"""Errors of sync.
+
+DomainError
+├── CursorInvalid   400 SYNC.CURSOR_INVALID
+├── CursorExpired   410 SYNC.CURSOR_EXPIRED
+├── MidGap          409 SYNC.MID_GAP, with expected_mid
+├── ProducerFenced  403 SYNC.PRODUCER_FENCED
+└── ScopeRefused    404 SYNC.SCOPE_REFUSED
+"""
+
+from chassis.errors import Conflict, DomainError, Forbidden, NotFound
+
+
+class CursorInvalid(DomainError):
+    """The cursor was not made here for this device."""
+
+    code = "SYNC.CURSOR_INVALID"
+    status = 400
+
+
+class CursorExpired(DomainError):
+    """The cursor belongs to a numbering that is gone, or lies ahead of it."""
+
+    code = "SYNC.CURSOR_EXPIRED"
+    status = 410
+
+
+class MidGap(Conflict):
+    """An earlier action is missing."""
+
+    code = "SYNC.MID_GAP"
+
+
+class ProducerFenced(Forbidden):
+    """A newer producer of this device has taken over."""
+
+    code = "SYNC.PRODUCER_FENCED"
+
+
+class ScopeRefused(NotFound):
+    """The scope is not the caller's."""
+
+    code = "SYNC.SCOPE_REFUSED"

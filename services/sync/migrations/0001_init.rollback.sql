@@ -1,0 +1,1 @@
+drop table action_result, producer, record, scope_counter, directory;
