@@ -18,7 +18,7 @@ from chassis.intake import Apply
 from chassis.outbox import Lane
 from chassis.relay import Relay
 from chassis.replay import ReplayResponder
-from chassis.runtime import HttpServer, Part, Service
+from chassis.runtime import HttpServer, Part, Server, Service
 from chassis.settings import ServiceSettings
 from chassis.upkeep import Upkeep
 from chassis.watchdog import Watchdog
@@ -40,7 +40,7 @@ class Backbone:
     parts: tuple[Part, ...]
 
     def service(
-        self, routers: Sequence[APIRouter], parts: Sequence[Part] = (), servers: Sequence[HttpServer] = ()
+        self, routers: Sequence[APIRouter], parts: Sequence[Part] = (), servers: Sequence[Server] = ()
     ) -> Service:
         """The runnable service."""
         settings = self.settings

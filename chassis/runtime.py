@@ -30,6 +30,12 @@ class Part(Protocol):
     async def run(self) -> None: ...
 
 
+class Server(Part, Protocol):
+    """A part that others connect to: it stops taking new work before the rest ends."""
+
+    async def stop(self) -> None: ...
+
+
 class _Server(uvicorn.Server):
     """uvicorn without signal handlers of its own: the runtime decides when to stop."""
 
@@ -76,7 +82,7 @@ class Service:
         self,
         name: str,
         health: Health,
-        servers: Sequence[Any],
+        servers: Sequence[Server],
         parts: Sequence[Part],
         opened: Sequence[Callable[[], Awaitable[None]]],
         closed: Sequence[Callable[[], Awaitable[None]]],

@@ -31,7 +31,7 @@ class Sync:
         shaken = await self.handshake(scope)
         if shaken["mode"] == "snapshot":
             self._forget(scope)
-        await self.push()
+        await self.push(scope)
         await self.pull(scope)
 
     async def handshake(self, scope: str) -> dict[str, Any]:
@@ -47,10 +47,11 @@ class Sync:
         answer: dict[str, Any] = (await self._door.request("POST", f"{self._base}/handshake", body)).json()
         return answer
 
-    async def push(self) -> None:
+    async def push(self, scope: str) -> None:
         """Hand the queue in, in order, a batch at a time, until it is empty."""
         while mutations := self._store.queued(PUSH_LIMIT):
             body = {
+                "scope": scope,
                 "producer_epoch": self._producer_epoch(),
                 "mutations": [mutation.as_json() for mutation in mutations],
             }

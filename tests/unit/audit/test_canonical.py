@@ -6,6 +6,7 @@ import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+
 from services.audit.canonical import LARGEST_INTEGER, NotCanonical, canonical, embed
 
 scalars = (
@@ -15,7 +16,9 @@ scalars = (
     | st.text(st.characters(exclude_categories=["Cs"]))
 )
 ascii_keys = st.text(st.characters(max_codepoint=127))
-values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(ascii_keys, inner), max_leaves=20)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner) | st.dictionaries(ascii_keys, inner), max_leaves=20
+)
 
 
 @given(values)

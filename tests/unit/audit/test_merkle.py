@@ -5,6 +5,7 @@ import hashlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from services.audit import merkle
 from tenantry import log_verifier as independent
 
@@ -53,14 +54,18 @@ def test_the_reference_roots_are_met() -> None:
 def test_the_root_does_not_depend_on_how_the_tree_grew(size: int, batch: int) -> None:
     entries = [str(i).encode() for i in range(size)]
     tiles = grow(entries, batch)
-    assert merkle.root(size, merkle.node_reader(tiles)) == independent.root_of([*map(merkle.leaf_hash, entries)])
+    assert merkle.root(size, merkle.node_reader(tiles)) == independent.root_of(
+        [*map(merkle.leaf_hash, entries)]
+    )
 
 
 def test_two_levels_of_full_tiles_are_met() -> None:
     entries = [str(i).encode() for i in range(66_000)]
     tiles = grow(entries, 5_000)
     assert max(level for level, _ in tiles) == 2
-    assert merkle.root(66_000, merkle.node_reader(tiles)) == independent.root_of([*map(merkle.leaf_hash, entries)])
+    assert merkle.root(66_000, merkle.node_reader(tiles)) == independent.root_of(
+        [*map(merkle.leaf_hash, entries)]
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -92,7 +97,9 @@ def test_every_consistency_proof_verifies_and_a_rewritten_history_does_not(data:
     before, after = merkle.root(old, everything), merkle.root(size, everything)
     assert independent.is_consistent(old, size, before, after, proof)
     rewritten = grow([b"edited", *(str(i).encode() for i in range(1, old))], 300)
-    assert not independent.is_consistent(old, size, merkle.root(old, merkle.node_reader(rewritten)), after, proof)
+    assert not independent.is_consistent(
+        old, size, merkle.root(old, merkle.node_reader(rewritten)), after, proof
+    )
 
 
 def test_a_leaf_outside_the_tree_has_no_proof() -> None:

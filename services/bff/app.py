@@ -1,0 +1,53 @@
+"""Composes the bff: the only file that knows all the others."""
+
+from chassis.backbone import backbone, connect
+from chassis.clock import SystemClock
+from chassis.outbox import Lane
+from chassis.runtime import Service
+from chassis.service_tokens import ServiceTokens
+from contracts.subjects import FEED
+from services.bff import api
+from services.bff.directory import Directory
+from services.bff.door import Door
+from services.bff.feed_reader import FeedReader
+from services.bff.frames import Cursor
+from services.bff.hub import Hub
+from services.bff.listener import StreamListener
+from services.bff.projector import project
+from services.bff.settings import Settings
+from services.bff.streams import Streams
+
+SERVICE = "bff"
+
+
+def compose(settings: Settings) -> Service:
+    """Called inside the running loop."""
+    clock = SystemClock()
+    database, bus = connect(SERVICE, settings)
+    shared = backbone(
+        SERVICE,
+        settings,
+        clock,
+        database,
+        bus,
+        hears={"REGISTRY": project, "SYNC": project},
+        lanes=[Lane("feed", FEED)],
+    )
+    tokens = ServiceTokens(settings.oidc_issuer, SERVICE, settings.service_key.get_secret_value())
+    door = Door(shared.verifier, Directory(database, settings.registry_url, tokens))
+    hub = Hub(
+        epoch="",
+        head=0,
+        ring_bytes=settings.ring_bytes,
+        rings_bytes=settings.rings_bytes,
+        unsent_bytes=settings.unsent_bytes,
+        parked_seconds=settings.parked_seconds,
+        beat_seconds=settings.stream_heartbeat,
+    )
+    reader = FeedReader(bus, hub, settings.warm_messages)
+    streams = Streams(hub, door, bus, reader, settings)
+    routes = api.router(
+        database, door, clock, settings, tokens, cursor=lambda: str(Cursor(hub.epoch, hub.head))
+    )
+    listener = StreamListener(streams, settings.host, settings.stream_port)
+    return shared.service([routes], [reader], [listener])

@@ -1,0 +1,62 @@
+"""Who of a tenant is told of an event, and which audiences a desk hears. Pure."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from contracts.event import Event
+from contracts.registry import (
+    DeviceEnrolledV1,
+    DeviceRevokedV1,
+    EntitlementsChangedV1,
+    MemberJoinedV1,
+    MemberScopeChangedV1,
+    TenantActivatedV1,
+    TenantArchivedV1,
+    TenantFrozenV1,
+    TenantReactivatedV1,
+)
+from contracts.sync import RecordChangedV1
+
+TO_ALL: frozenset[type[Event]] = frozenset(
+    {TenantActivatedV1, TenantFrozenV1, TenantReactivatedV1, TenantArchivedV1, EntitlementsChangedV1}
+)
+TO_MEMBER: frozenset[type[Event]] = frozenset({MemberJoinedV1, MemberScopeChangedV1})
+TO_DEVICE: frozenset[type[Event]] = frozenset({DeviceEnrolledV1, DeviceRevokedV1})
+SHOWN: frozenset[type[Event]] = TO_ALL | TO_MEMBER | TO_DEVICE | {RecordChangedV1}
+
+
+def token(text: str) -> str:
+    """An audience's name as one NATS subject token."""
+    return "".join(
+        sign if sign.isascii() and (sign.isalnum() or sign in "_-") else f"_{ord(sign):x}_" for sign in text
+    )
+
+
+def audience_of(body: Any) -> str | None:
+    """The audience of an event; None when desktops are not told."""
+    kind = type(body)
+    if kind in TO_ALL:
+        return "all"
+    if kind in TO_MEMBER:
+        return f"o.{token(body.member_id)}"
+    if kind in TO_DEVICE:
+        return f"d.{body.device_id}"
+    if kind is RecordChangedV1:
+        return f"p.{token(body.scope.partition('/')[2])}"
+    return None
+
+
+def audiences_of(
+    member_id: str, device_id: UUID, properties: Iterable[str], roles: Iterable[str]
+) -> frozenset[str]:
+    """What a desk hears."""
+    return frozenset(
+        {
+            "all",
+            f"o.{token(member_id)}",
+            f"d.{device_id}",
+            *(f"p.{token(name)}" for name in properties),
+            *(f"r.{token(name)}" for name in roles),
+        }
+    )

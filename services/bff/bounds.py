@@ -1,0 +1,7 @@
+"""Limits of the stream listener that protect it before anybody is known."""
+
+MAX_HEADERS = 32_768
+MAX_URL = 4096
+OPENING_SECONDS = 15.0
+COLD_REPLAYS = 16
+"""At once per process; the others wait."""

@@ -1,0 +1,41 @@
+"""Errors of the bff.
+
+DomainError
+├── ProofRefused        401 BFF.DPOP_INVALID (RFC 9449), with a nonce where one is wanted
+├── TenantDisabled      403 BFF.TENANT_DISABLED
+├── DeviceUnknown       403 BFF.DEVICE_UNKNOWN
+├── PropertyOutOfScope  403 BFF.PROPERTY_OUT_OF_SCOPE
+└── SessionNotFound     404 BFF.SESSION_NOT_FOUND
+"""
+
+from chassis.errors import Forbidden, NotFound, Unauthorized
+
+
+class ProofRefused(Unauthorized):
+    """The DPoP proof, or what it should be bound to, is not right."""
+
+    code = "BFF.DPOP_INVALID"
+
+
+class TenantDisabled(Forbidden):
+    """The tenant may not come in now."""
+
+    code = "BFF.TENANT_DISABLED"
+
+
+class DeviceUnknown(Forbidden):
+    """The device is not enrolled, or was revoked."""
+
+    code = "BFF.DEVICE_UNKNOWN"
+
+
+class PropertyOutOfScope(Forbidden):
+    """The member does not work at this property."""
+
+    code = "BFF.PROPERTY_OUT_OF_SCOPE"
+
+
+class SessionNotFound(NotFound):
+    """There is no such open session on this device."""
+
+    code = "BFF.SESSION_NOT_FOUND"

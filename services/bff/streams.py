@@ -1,0 +1,115 @@
+"""Opening a stream: where the client stands, what it missed, and the join with what is live: no gap, no repetition."""
+
+import asyncio
+import random
+import time
+import uuid
+
+from chassis.bus import Bus
+from chassis.errors import Transient
+from services.bff.bounds import COLD_REPLAYS
+from services.bff.door import Door
+from services.bff.feed_reader import FeedReader, past_of
+from services.bff.frames import PADDING, Cursor, control_frame, retry_frame
+from services.bff.hub import Hub, Stream
+from services.bff.settings import Settings
+
+BEFORE_EXPIRY_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 0.05
+
+
+class NotHere(Transient):
+    """This process cannot serve the client now; another one, or this one later, can."""
+
+
+class Streams:
+    """The hub with what opening needs: the door, the bus for the past, the limits."""
+
+    def __init__(self, hub: Hub, door: Door, bus: Bus, reader: FeedReader, settings: Settings) -> None:
+        self.hub = hub
+        self.door = door
+        self.origin = settings.stream_origin
+        self._bus = bus
+        self._reader = reader
+        self._settings = settings
+        self._cold = asyncio.Semaphore(COLD_REPLAYS)
+
+    def life_of(self, token_expires_at: int) -> float:
+        """Seconds: until half a minute before the token ends, at most a spread life."""
+        life = self._settings.stream_life * random.uniform(0.75, 1.25)  # noqa: S311  # spreads reconnects
+        return max(1.0, min(life, token_expires_at - time.time() - BEFORE_EXPIRY_SECONDS))
+
+    async def begin(self, stream: Stream, cursor: str, head: bytes) -> None:
+        """Answer, replay and attach. Raises NotHere when this process is full, behind the client, or not reading yet."""
+        if not self._reader.opened.is_set():
+            raise NotHere("the feed is not being read yet")
+        if self.hub.connections >= self._settings.max_streams:
+            raise NotHere("this process has as many streams as it may")
+        asked = Cursor.parse(cursor) if cursor else None
+        start, reset = await self._start_of(asked, has_cursor=bool(cursor))
+        stream.sink.write(head + self._opening(stream, start, reset))
+        loop = asyncio.get_running_loop()
+        ring = self.hub.ring_of(stream.tenant_id)
+        async with self._cold:
+            while not ring.covers(start):
+                start = await self._replay_cold(stream, start, ring.floor)
+        # From the test above to the end of `attach` nothing is awaited: what the ring gets meanwhile is nothing.
+        self.hub.attach(stream, start, loop.time())
+
+    async def _start_of(self, asked: Cursor | None, *, has_cursor: bool) -> tuple[int, str | None]:
+        """(sequence to go on behind, reason of a reset)."""
+        if asked is None:
+            return self.hub.head, "cursor_unreadable" if has_cursor else None
+        if asked.epoch != self.hub.epoch:
+            return self.hub.head, "epoch_changed"
+        deadline = time.monotonic() + self._settings.wait_behind
+        while asked.seq > self.hub.head:
+            if time.monotonic() > deadline:
+                raise NotHere("this process is behind you; try another one")
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        if asked.seq < self.hub.started_at and asked.seq < await self._first_kept() - 1:
+            return self.hub.head, "too_old"
+        return asked.seq, None
+
+    async def _first_kept(self) -> int:
+        return (await self._bus.js.stream_info("FEED")).state.first_seq
+
+    def _opening(self, stream: Stream, start: int, reset: str | None) -> bytes:
+        spread = random.randint(1000, 5000)  # noqa: S311  # spreads reconnects
+        hello: dict[str, object] = {
+            "conn": uuid.uuid4().hex,
+            "epoch": self.hub.epoch,
+            "head": self.hub.head,
+            "hb": self.hub.beat_seconds,
+            "limits": {"frame": 65536},
+            "last": self._last_of(stream, start),
+        }
+        frames = retry_frame(spread) + PADDING
+        if reset is not None:
+            frames += control_frame("reset", {"reason": reset, "snapshot": "/bff/backoffice/v1/bootstrap"})
+        return frames + control_frame("hello", hello, Cursor(self.hub.epoch, start))
+
+    def _last_of(self, stream: Stream, start: int) -> dict[str, int]:
+        """Per audience the number before the first that will be sent, where that is known from the ring."""
+        last: dict[str, int] = {}
+        ring = self.hub.ring_of(stream.tenant_id)
+        if ring.covers(start):
+            for entry in ring.after(start):
+                if entry.audience in stream.audiences:
+                    last.setdefault(entry.audience, entry.n - 1)
+        return last
+
+    async def _replay_cold(self, stream: Stream, after: int, until: int) -> int:
+        """Send what lies between the cursor and the ring; answers where the client stands then."""
+        async for entry in past_of(self._bus, self.hub, stream.tenant_id, after, until):
+            if entry.audience in stream.audiences:
+                while stream.sink.unsent() > self._settings.unsent_bytes:
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                stream.sink.write(entry.frame)
+        return until
+
+    def drain(self) -> None:
+        """Everybody goes elsewhere, spread over time by the retry that they are told."""
+        for stream in self.hub.all_streams():
+            wait = random.randint(500, self._settings.drain_retry_ms)  # noqa: S311  # spreads reconnects
+            self.hub.say_bye(stream, "drain", retry_frame(wait))
