@@ -16,7 +16,7 @@ SCHEMA = """
 create table if not exists setting(name text primary key, value text not null) strict;
 create table if not exists feed_position(audience text primary key, seq integer not null) strict;
 create table if not exists feed_event(
-    seq integer primary key, event_id text not null unique, audience text not null, type text not null, frame text not null
+    position integer primary key, event_id text not null, audience text not null, type text not null, frame text not null
 ) strict;
 create table if not exists record(
     scope text not null, collection text not null, key text not null, version integer not null, value text not null,
@@ -100,15 +100,15 @@ class Store:
         self._db.execute("delete from feed_event")
         self.drop_setting("feed_cursor")
 
-    def log_event(self, seq: int, event_id: str, audience: str, type_: str, frame: dict[str, Any]) -> None:
+    def log_event(self, position: int, event_id: str, audience: str, type_: str, frame: dict[str, Any]) -> None:
         self._db.execute(
             "insert into feed_event values (?, ?, ?, ?, ?)",
-            (seq, event_id, audience, type_, json.dumps(frame)),
+            (position, event_id, audience, type_, json.dumps(frame)),
         )
 
     def events(self) -> list[dict[str, Any]]:
         """Every event received, in the order of the stream."""
-        return [json.loads(row[0]) for row in self._db.execute("select frame from feed_event order by seq")]
+        return [json.loads(row[0]) for row in self._db.execute("select frame from feed_event order by position")]
 
     # Records
 

@@ -132,7 +132,8 @@ class Stream:
         if last is not None and data["prev"] != last:
             raise MissedEvent(f"{audience}: {seq} follows {data['prev']}, the last one here is {last}")
         with self._store.transaction():
-            self._store.log_event(seq, data["id"], audience, data["type"], data)
+            position = int(event.id.rpartition("-")[2])
+            self._store.log_event(position, data["id"], audience, data["type"], data)
             self._store.set_last_in_audience(audience, seq)
             self._store.set_setting("feed_cursor", event.id)
         return True

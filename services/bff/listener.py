@@ -169,7 +169,8 @@ class StreamProtocol(asyncio.Protocol):
         self._opening.cancel()
         if self._transport is None or self._transport.is_closing():
             return
-        headers = {name: value for name, value in answer.headers.items() if name.lower() != "connection"}
+        ours = {"connection", "dpop-nonce"}
+        headers = {name: value for name, value in answer.headers.items() if name.lower() not in ours}
         headers |= {"Connection": "close", "DPoP-Nonce": self._streams.door.nonce()}
         self._transport.write(response_head(HTTPStatus(answer.status_code), headers) + answer.body)
         self._transport.close()

@@ -42,14 +42,17 @@ def unprivileged_user() -> int | None:
 
 def is_reachable(path: Path) -> bool:
     """Whether an unprivileged user may walk to `path`."""
-    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents) if folder.exists())
+    return all(folder.stat().st_mode & 0o001 for folder in path.parents if folder.exists())
 
 
-def reachable(path: Path, purpose: str) -> Path:
-    """`path`, or a folder of the same meaning that an unprivileged user can walk to (under /var/tmp, or the like)."""
-    if os.geteuid() != 0 or is_reachable(path if path.exists() else path.parent):
+def reachable(path: Path, purpose: str, instance: str = "") -> Path:
+    """`path`, or a folder of the same meaning in the temporary folder, where an unprivileged user can walk to it.
+
+    `instance` keeps a new installation at the same path from finding the remains of a deleted one.
+    """
+    if os.geteuid() != 0 or is_reachable(path):
         return path
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(f"{path}|{instance}".encode()).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"tenantry-{purpose}-{digest}"
 
 
@@ -77,7 +80,7 @@ class Postgres:
     def __init__(self, place: PostgresPlace) -> None:
         self.place = place
         self._user = unprivileged_user()
-        self._data = reachable(place.data, "postgres")
+        self._data = reachable(place.data, "postgres", place.password)
         self.child: Child | None = None
 
     async def start(self) -> None:
