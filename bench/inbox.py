@@ -123,7 +123,7 @@ async def place() -> AsyncIterator[Place]:
             admin = await asyncpg.connect(databases.dsns(SERVICE).admin_dsn)
             await admin.execute(TABLE)
             registry: Bus = await nats.bus("registry")
-            yield Place(nats, await databases.open(SERVICE), admin, Publisher(registry))
+            yield Place(nats, await databases.open(SERVICE), admin, Publisher(registry, "REGISTRY"))
             await admin.close()
             await databases.close()
         finally:

@@ -1,4 +1,4 @@
-"""What every service runs beside its own work: pools, bus, relay, replay, consumers, gaps, dead letters, upkeep, watchdog."""
+"""What every service runs beside its own work: pools, bus, relay, replay, consumers, gaps, dead letters, upkeep."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -125,7 +125,7 @@ class Leader:
 
 
 class Database:
-    """The two pools of one service. `open` returns at once; while the server is away, all else raises DatabaseUnavailable."""
+    """The two pools of one service. `open` returns at once; while the server is away, uses raise DatabaseUnavailable."""
 
     def __init__(
         self,

@@ -1,29 +1,45 @@
 """DPoP proofs (RFC 9449): the checks of §4.3 in their order, nonces of §8 and §9, a memory of what was used."""
 
-import base64
 import hashlib
 import hmac
-import json
+import math
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
 
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey
+import orjson
 
-ALGORITHMS = {"ES256": ("EC", "P-256"), "ES384": ("EC", "P-384"), "EdDSA": ("OKP", "Ed25519")}
-PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
+from chassis.proof_keys import (
+    PRIVATE_PARTS,
+    ProofKey,
+    UnusableKey,
+    b64url,
+    b64url_bytes,
+    proof_key,
+    thumbprint,
+)
+from chassis.web_addresses import normalised
+
+__all__ = [
+    "PRIVATE_PARTS",
+    "DpopError",
+    "Nonces",
+    "Proof",
+    "ReplayMemory",
+    "b64url",
+    "normalised",
+    "thumbprint",
+    "verify_proof",
+]
+
 OLDEST_SECONDS = 60
 NEWEST_SECONDS = 10
 REMEMBER_SECONDS = 130
 MAX_PROOF = 4096
+MAX_JTI = 256
 NONCE_BUCKET_SECONDS = 60
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class DpopError(Exception):
@@ -98,113 +114,92 @@ def verify_proof(
 ) -> Proof:
     """The checks of RFC 9449 §4.3. `proofs` are all DPoP headers of the request, `url` our own public address of it.
 
-    Raises DpopError. The proof counts as used only when everything else held.
+    Raises DpopError, and nothing else whatever the proof holds. It counts as used only when everything else held.
     """
     moment = time.time() if now is None else now
     if len(proofs) != 1:
         raise DpopError("count", f"exactly one DPoP header is needed, the request has {len(proofs)}")
-    header, claims, key, jkt = _opened(proofs[0])
-    try:
-        jws.deserialize_compact(proofs[0], key, algorithms=[header["alg"]])
-    except JoseError as error:
-        raise DpopError("signature", "the signature does not verify with the proof's own key") from error
+    key, claims = _opened(proofs[0])
     if claims.get("htm") != method:
         raise DpopError("htm", f"htm is {claims.get('htm')!r}, the request is a {method}")
-    if not isinstance(claims.get("htu"), str) or normalised(claims["htu"]) != normalised(url):
+    if not _is_same_address(claims.get("htu"), url):
         raise DpopError("htu", f"htu is {claims.get('htu')!r}, the address is {normalised(url)}")
     _check_token(claims, access_token)
-    if expected_jkt is not None and not hmac.compare_digest(jkt, expected_jkt):
+    if expected_jkt is not None and not hmac.compare_digest(key.jkt.encode(), expected_jkt.encode()):
         raise DpopError("binding", "the access token is bound to another key")
-    _check_time(claims, moment, nonces, demand_nonce=demand_nonce)
+    iat = _checked_time(claims, moment, nonces, demand_nonce=demand_nonce)
     jti = claims.get("jti")
-    if not isinstance(jti, str) or not 1 <= len(jti) <= 256:
-        raise DpopError("jti", "jti is missing or longer than 256 characters")
-    if not replay.is_first(jkt, jti, moment):
+    if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI:
+        raise DpopError("jti", f"jti is missing or longer than {MAX_JTI} characters")
+    if not replay.is_first(key.jkt, jti, moment):
         raise DpopError("replay", "the proof was used before")
-    return Proof(jkt, jti, int(claims["iat"]))
+    return Proof(key.jkt, jti, iat)
 
 
-def normalised(url: str) -> str:
-    """Scheme and host in lower case, no default port, one percent-encoding, no query, no fragment (RFC 3986 §6.2)."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return ""
-    host = (parts.hostname or "").lower()
-    if ":" in host:
-        host = f"[{host}]"
-    place = host if port in {None, DEFAULT_PORTS.get(parts.scheme.lower())} else f"{host}:{port}"
-    return f"{parts.scheme.lower()}://{place}{quote(unquote(parts.path or '/'), safe='/:@!$&()*+,;=~-._' + chr(39))}"
-
-
-def thumbprint(jwk: Mapping[str, Any]) -> str:
-    """RFC 7638."""
-    names = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}[jwk["kty"]]
-    text = json.dumps({name: jwk[name] for name in names}, separators=(",", ":"), sort_keys=True)
-    return b64url(hashlib.sha256(text.encode()).digest())
-
-
-def b64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _opened(proof: str) -> tuple[dict[str, Any], dict[str, Any], Any, str]:
+def _opened(proof: str) -> tuple[ProofKey, dict[str, Any]]:
+    """The key that the header carries and the claims that it signed; the signature is verified."""
     if len(proof) > MAX_PROOF or proof.count(".") != 2:
         raise DpopError("form", f"the proof is not a compact JWS of at most {MAX_PROOF} characters")
-    head, body, _ = proof.split(".")
-    header, key, jkt = _header(head)
-    return header, _json(body, "payload"), key, jkt
+    head, body, signature = proof.split(".")
+    key = _key_of(head)
+    claims = _object(body, "payload")
+    try:
+        genuine = key.has_signed(f"{head}.{body}".encode(), b64url_bytes(signature))
+    except ValueError as error:
+        raise DpopError("form", "the signature of the proof is not base64url") from error
+    if not genuine:
+        raise DpopError("signature", "the signature does not verify with the proof's own key")
+    return key, claims
 
 
 @lru_cache(maxsize=20_000)
-def _header(segment: str) -> tuple[dict[str, Any], Any, str]:
-    """Everything that the header decides. A device sends the same header with every proof."""
-    header = _json(segment, "header")
+def _key_of(segment: str) -> ProofKey:
+    """Everything that the header decides. A device sends the same header with every proof, so it is parsed once."""
+    header = _object(segment, "header")
     if header.get("typ") != "dpop+jwt":
         raise DpopError("typ", f"typ is {header.get('typ')!r}, not dpop+jwt")
-    kind = ALGORITHMS.get(str(header.get("alg")))
-    if kind is None:
-        raise DpopError("alg", f"alg is {header.get('alg')!r}, accepted are {', '.join(ALGORITHMS)}")
-    jwk = header.get("jwk")
-    if not isinstance(jwk, dict):
-        raise DpopError("jwk", "the header carries no jwk")
-    if PRIVATE_PARTS & jwk.keys():
-        raise DpopError("private", "the jwk carries a private key; that key is burnt, make a new one")
-    if (jwk.get("kty"), jwk.get("crv")) != kind:
-        raise DpopError("jwk", f"the jwk is no key for {header['alg']}")
+    if "crit" in header:  # RFC 7515 §4.1.11: an extension that must be understood, and none is
+        raise DpopError("crit", "the header asks for extensions (crit) that are not understood")
     try:
-        key = (ECKey if kind[0] == "EC" else OKPKey).import_key(jwk)
-        return header, key, thumbprint(jwk)
-    except (JoseError, ValueError, KeyError, TypeError) as error:
-        raise DpopError("jwk", "the jwk is not a valid key") from error
+        return proof_key(header.get("alg"), header.get("jwk"))
+    except UnusableKey as error:
+        raise DpopError(error.reason, error.detail) from error
 
 
-def _json(segment: str, what: str) -> dict[str, Any]:
+def _object(segment: str, what: str) -> dict[str, Any]:
+    """orjson refuses what would hurt later: NaN, lone surrogates, bytes that are not UTF-8, deep nesting."""
     try:
-        value = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
-    except (ValueError, RecursionError) as error:
-        raise DpopError("form", f"the {what} of the proof is not JSON") from error
+        value = orjson.loads(b64url_bytes(segment))
+    except ValueError as error:
+        raise DpopError("form", f"the {what} of the proof is not JSON in base64url") from error
     if not isinstance(value, dict):
         raise DpopError("form", f"the {what} of the proof is not an object")
     return value
+
+
+def _is_same_address(htu: Any, url: str) -> bool:
+    if not isinstance(htu, str):
+        return False
+    address = normalised(htu)
+    return address != "" and address == normalised(url)
 
 
 def _check_token(claims: dict[str, Any], access_token: str | None) -> None:
     if access_token is None:
         return
     expected = b64url(hashlib.sha256(access_token.encode()).digest())
-    if not hmac.compare_digest(str(claims.get("ath", "")).encode(), expected.encode()):
+    ath = claims.get("ath")
+    if not isinstance(ath, str) or not hmac.compare_digest(ath.encode(), expected.encode()):
         raise DpopError("ath", "ath is not the hash of the access token")
 
 
-def _check_time(claims: dict[str, Any], now: float, nonces: Nonces, *, demand_nonce: bool) -> None:
+def _checked_time(claims: dict[str, Any], now: float, nonces: Nonces, *, demand_nonce: bool) -> int:
     nonce, iat = claims.get("nonce"), claims.get("iat")
-    if isinstance(iat, bool) or not isinstance(iat, int | float):
+    if isinstance(iat, bool) or not isinstance(iat, int | float) or not math.isfinite(iat):
         raise DpopError("iat", "iat is missing or no number")
     if nonce is not None:
         if not isinstance(nonce, str) or not nonces.is_valid(nonce, now):
             raise DpopError("nonce", "the nonce is not one of ours, or too old", needs_nonce=True)
-        return
-    if demand_nonce or not now - OLDEST_SECONDS <= iat <= now + NEWEST_SECONDS:
+    elif demand_nonce or not now - OLDEST_SECONDS <= iat <= now + NEWEST_SECONDS:
         raise DpopError("iat", "send the proof again with the nonce given here", needs_nonce=True)
+    return int(iat)

@@ -39,9 +39,26 @@ class Outgoing:
 class Publisher:
     """Publishes to one stream. `last_sequence` is the stream's last sequence as far as this publisher knows."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, stream: str) -> None:
         self._bus = bus
+        self._stream = stream
         self.last_sequence = 0
+
+    async def read_last(self) -> tuple[str, int, str] | None:
+        """(epoch, number, event id) of the stream's last message, None for an empty stream. Raises BusUnavailable.
+
+        Asked from the server that leads the stream; sets where the next message is appended.
+        """
+        try:
+            info = await self._bus.js.stream_info(self._stream)
+            self.last_sequence = info.state.last_seq
+            if info.state.messages == 0:
+                return None
+            message = await self._bus.js.get_msg(self._stream, seq=info.state.last_seq)
+        except (nats.errors.Error, OSError) as error:
+            raise BusUnavailable(f"{self._stream}: {error!r}") from error
+        headers = message.headers or {}
+        return headers.get("ce-sourceepoch", ""), int(headers.get("ce-sequence", 0)), headers.get("ce-id", "")
 
     async def send(self, batch: Sequence[Outgoing]) -> None:
         """All of `batch`, in order. Raises PublishRefused or BusUnavailable; then any prefix may have been stored."""

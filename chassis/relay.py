@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import nats.errors
-import nats.js.errors
 import orjson
 import structlog
 
@@ -79,7 +77,7 @@ class Relay:
         self._clock = clock
         self._settings = settings or RelaySettings()
         self._at = at
-        self._publisher = Publisher(bus)
+        self._publisher = Publisher(bus, lane.stream)
         self._awake = asyncio.Event()
         self._state: RelayState | None = None
         self._noted = (0.0, 0)
@@ -176,7 +174,7 @@ class Relay:
         table = f"{self._lane.name}_relay"
         row: Any = await leader.connection.fetchrow(f"select * from {table}")  # noqa: S608  # lane names are ours
         cluster = str(await leader.connection.fetchval("select system_identifier from pg_control_system()"))
-        last = await self._last_message()
+        last = await self._publisher.read_last()
         why = await self._why_new_epoch(leader, row, cluster, last)
         if why is not None:
             epoch, counted = uuid7().hex, 0
@@ -224,19 +222,6 @@ class Relay:
         if ours is not None and ours != event_id:
             return f"the stream differs: number {seq} is another event there"
         return None
-
-    async def _last_message(self) -> tuple[str, int, str] | None:
-        """(epoch, number, event id) of the stream's last message, None for an empty stream. Raises BusUnavailable."""
-        try:
-            info = await self._bus.js.stream_info(self._lane.stream)
-            self._publisher.last_sequence = info.state.last_seq
-            if info.state.messages == 0:
-                return None
-            message = await self._bus.js.get_msg(self._lane.stream, seq=info.state.last_seq)
-        except (nats.errors.Error, OSError) as error:
-            raise BusUnavailable(f"{self._lane.stream}: {error!r}") from error
-        headers = message.headers or {}
-        return headers.get("ce-sourceepoch", ""), int(headers.get("ce-sequence", 0)), headers.get("ce-id", "")
 
     async def _note_progress(self, leader: Leader, state: RelayState) -> None:
         """Remember how far the stream has it; used only if the stream itself is lost or the database restored."""

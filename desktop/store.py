@@ -100,7 +100,9 @@ class Store:
         self._db.execute("delete from feed_event")
         self.drop_setting("feed_cursor")
 
-    def log_event(self, position: int, event_id: str, audience: str, type_: str, frame: dict[str, Any]) -> None:
+    def log_event(
+        self, position: int, event_id: str, audience: str, type_: str, frame: dict[str, Any]
+    ) -> None:
         self._db.execute(
             "insert into feed_event values (?, ?, ?, ?, ?)",
             (position, event_id, audience, type_, json.dumps(frame)),
@@ -108,7 +110,9 @@ class Store:
 
     def events(self) -> list[dict[str, Any]]:
         """Every event received, in the order of the stream."""
-        return [json.loads(row[0]) for row in self._db.execute("select frame from feed_event order by position")]
+        return [
+            json.loads(row[0]) for row in self._db.execute("select frame from feed_event order by position")
+        ]
 
     # Records
 

@@ -4,5 +4,9 @@ import typer
 
 from tenantry.commands import stack
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Tenantry: the control plane, its embedded stack and its tools.")
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Tenantry: the control plane, its embedded stack and its tools.",
+)
 stack.register(app)

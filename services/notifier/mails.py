@@ -70,7 +70,7 @@ def render(
     message["Subject"] = subject.strip()
     message["Date"] = format_datetime(at)
     message["Message-ID"] = f"<{mail_id}@tenantry.example>"
-    message["Content-Language"] = locale
     message.set_content(body.strip() + "\n")
     message.add_alternative(page, subtype="html")
+    message["Content-Language"] = locale  # last: making alternatives moves such headers into the first part
     return message

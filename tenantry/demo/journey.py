@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import default as email_policy
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -167,7 +167,7 @@ async def check_mail(scene: Scene, locale: str, report: Report) -> None:
 
     def found() -> list[EmailMessage]:
         messages = [
-            cast("EmailMessage", email.message_from_bytes(path.read_bytes(), policy=email_policy))
+            email.message_from_bytes(path.read_bytes(), policy=email_policy)
             for path in scene.mails.glob("*.eml")
         ]
         return [message for message in messages if message["To"] == address]

@@ -76,8 +76,7 @@ class DataFolder:
         path = self.path / "ports.json"
         kept: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
         missing = [name for name in PORTS if name not in kept]
-        for name, port in zip(missing, free_ports(len(missing)), strict=True):
-            kept[name] = port
+        kept |= dict(zip(missing, free_ports(len(missing)), strict=True))
         if missing:
             path.write_text(json.dumps(kept, indent=2) + "\n")
         return kept

@@ -81,7 +81,7 @@ class Child:
 def start(command: Command, log: IO[bytes]) -> subprocess.Popen[bytes]:
     who = {} if command.user is None else {"user": command.user, "group": command.user, "extra_groups": []}
     # The signal with which a child is ended when we die is the hard one: what it acknowledged is on the disk.
-    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # only prctl runs there
+    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
         command.arguments,
         env=dict(command.environment),
         stdin=subprocess.DEVNULL,

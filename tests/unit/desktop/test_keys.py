@@ -6,6 +6,7 @@ from pathlib import Path
 import keyring
 import keyring.backends.fail
 import pytest
+
 from desktop.errors import KeyStoreLocked
 from desktop.keys import EncryptedFileStore, KeyStore, device_key, open_key_store
 
@@ -33,7 +34,8 @@ def test_another_passphrase_does_not_open_it(tmp_path: Path, store: KeyStore) ->
 
 
 def test_without_a_keychain_a_file_is_used_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyring, "get_password", keyring.backends.fail.Keyring().get_password)
+    failing = keyring.backends.fail.Keyring()  # type: ignore[no-untyped-call]
+    monkeypatch.setattr(keyring, "get_password", failing.get_password)
     said: list[str] = []
     assert isinstance(open_key_store(tmp_path, b"a passphrase", said.append), EncryptedFileStore)
     assert said == [f"no keychain on this machine: the device key is kept in an encrypted file in {tmp_path}"]

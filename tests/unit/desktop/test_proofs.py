@@ -3,11 +3,13 @@
 import hashlib
 import time
 from email.utils import formatdate
+from typing import Any
+
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey
 
 from desktop.keys import device_key
 from desktop.proofs import Proofs, b64url
-from joserfc import jws, jwt
-from joserfc.jwk import ECKey
 
 
 class MemoryStore:
@@ -48,6 +50,6 @@ def test_a_wrong_clock_is_put_right_by_the_servers_date() -> None:
     assert abs(claims_of(proofs.proof("GET", "https://bff.example/"))["iat"] - time.time() - 7200) < 5
 
 
-def claims_of(proof: str) -> dict[str, object]:
+def claims_of(proof: str) -> dict[str, Any]:
     header = jws.extract_compact(proof.encode()).headers()
     return dict(jwt.decode(proof, ECKey.import_key(header["jwk"])).claims)

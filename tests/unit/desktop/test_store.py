@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from desktop.store import Store
 
 
@@ -48,12 +49,17 @@ def test_an_action_names_the_version_it_was_made_on(path: Path) -> None:
     store.close()
 
 
-def test_an_event_and_its_cursor_are_kept_or_lost_together(path: Path) -> None:
-    store = Store(path)
-    with pytest.raises(RuntimeError, match="power cut"), store.transaction():
+def cut_in_the_middle(store: Store) -> None:
+    with store.transaction():
         store.log_event(5, "e5", "all", "x", {"seq": 5})
         store.set_setting("feed_cursor", "k-5")
         raise RuntimeError("power cut")
+
+
+def test_an_event_and_its_cursor_are_kept_or_lost_together(path: Path) -> None:
+    store = Store(path)
+    with pytest.raises(RuntimeError, match="power cut"):
+        cut_in_the_middle(store)
     assert store.events() == []
     assert store.setting("feed_cursor") is None
     store.close()

@@ -1,0 +1,121 @@
+"""Public keys that sign DPoP proofs: taken from a JWK, named by their thumbprint, verifying in one call.
+
+`cryptography` is called directly: this is on the path of every request of every desktop, and the JOSE libraries add
+more than the signature itself costs.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
+KINDS = {"ES256": ("EC", "P-256"), "ES384": ("EC", "P-384"), "EdDSA": ("OKP", "Ed25519")}
+CURVES: dict[str, tuple[ec.EllipticCurve, ec.ECDSA, int]] = {
+    "ES256": (ec.SECP256R1(), ec.ECDSA(hashes.SHA256()), 32),
+    "ES384": (ec.SECP384R1(), ec.ECDSA(hashes.SHA384()), 48),
+}
+ED25519_BYTES = 32
+
+
+class UnusableKey(Exception):
+    """The key cannot be taken; `reason` is a short stable word."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class ProofKey:
+    """`jkt` is the thumbprint of RFC 7638; `has_signed(data, signature)` answers, never raises."""
+
+    jkt: str
+    has_signed: Callable[[bytes, bytes], bool]
+
+
+def proof_key(alg: Any, jwk: Any) -> ProofKey:
+    """The public key of a proof's header. Raises UnusableKey."""
+    kind = KINDS.get(alg) if isinstance(alg, str) else None
+    if kind is None:
+        raise UnusableKey("alg", f"alg is {alg!r}, accepted are {', '.join(KINDS)}")
+    if not isinstance(jwk, dict):
+        raise UnusableKey("jwk", "the header carries no jwk")
+    if PRIVATE_PARTS & jwk.keys():
+        raise UnusableKey("private", "the jwk carries a private key; that key is burnt, make a new one")
+    if (jwk.get("kty"), jwk.get("crv")) != kind:
+        raise UnusableKey("jwk", f"the jwk is no key for {alg}")
+    try:
+        verify = _ed25519(jwk) if kind[0] == "OKP" else _ecdsa(alg, jwk)
+        return ProofKey(thumbprint(jwk), verify)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnusableKey("jwk", "the jwk is not a valid key") from error
+
+
+def thumbprint(jwk: Mapping[str, Any]) -> str:
+    """RFC 7638 §3: the required members in the order of their names, without spaces, hashed."""
+    names = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}[jwk["kty"]]
+    text = orjson.dumps({name: jwk[name] for name in names}, option=orjson.OPT_SORT_KEYS)
+    return b64url(hashlib.sha256(text).digest())
+
+
+def b64url(data: bytes) -> str:
+    """RFC 7515 §2: without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def b64url_bytes(text: str) -> bytes:
+    """Strict, where Python's own decoder skips foreign characters. Raises ValueError."""
+    if BASE64URL.fullmatch(text) is None:
+        raise ValueError("not base64url without padding")
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _coordinate(jwk: Mapping[str, Any], name: str, size: int) -> bytes:
+    """Exactly `size` bytes in their one spelling, else the same key would have several thumbprints (RFC 7518 §6.2.1.2)."""
+    raw = b64url_bytes(jwk[name])
+    if len(raw) != size or b64url(raw) != jwk[name]:
+        raise ValueError(f"{name}: {size} bytes are needed")
+    return raw
+
+
+def _ecdsa(alg: str, jwk: Mapping[str, Any]) -> Callable[[bytes, bytes], bool]:
+    curve, algorithm, size = CURVES[alg]
+    point = b"\x04" + _coordinate(jwk, "x", size) + _coordinate(jwk, "y", size)
+    key = ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
+
+    def has_signed(data: bytes, signature: bytes) -> bool:
+        if len(signature) != 2 * size:
+            return False
+        der = encode_dss_signature(int.from_bytes(signature[:size]), int.from_bytes(signature[size:]))
+        return _holds(lambda: key.verify(der, data, algorithm))
+
+    return has_signed
+
+
+def _ed25519(jwk: Mapping[str, Any]) -> Callable[[bytes, bytes], bool]:
+    key = Ed25519PublicKey.from_public_bytes(_coordinate(jwk, "x", ED25519_BYTES))
+
+    def has_signed(data: bytes, signature: bytes) -> bool:
+        return _holds(lambda: key.verify(signature, data))
+
+    return has_signed
+
+
+def _holds(verify: Callable[[], None]) -> bool:
+    try:
+        verify()
+    except InvalidSignature:
+        return False
+    return True
