@@ -66,6 +66,7 @@ class Nonces:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._made: dict[int, str] = {}
 
     def current(self, now: float) -> str:
         return self._of(int(now // NONCE_BUCKET_SECONDS))
@@ -75,8 +76,13 @@ class Nonces:
         return any(hmac.compare_digest(nonce.encode(), self._of(bucket - back).encode()) for back in (0, 1))
 
     def _of(self, bucket: int) -> str:
-        digest = hmac.digest(self._secret, bucket.to_bytes(8, "big"), "sha256")
-        return b64url(digest[:18])
+        nonce = self._made.get(bucket)
+        if nonce is None:
+            nonce = b64url(hmac.digest(self._secret, bucket.to_bytes(8, "big"), "sha256")[:18])
+            self._made = {kept: made for kept, made in self._made.items() if kept >= bucket - 1} | {
+                bucket: nonce
+            }
+        return nonce
 
 
 class ReplayMemory:

@@ -1,11 +1,11 @@
 """Idempotency keys (draft-ietf-httpapi-idempotency-key-header): the outcome is stored in the transaction of the effect.
 
-Scoped to principal, method and path, kept for 24 hours. Only committed outcomes are replayed.
+Scoped to principal, method and path, kept for at least 24 hours. Only committed outcomes are replayed.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,12 +20,15 @@ KEPT = timedelta(hours=24)
 LOCK = "select pg_try_advisory_xact_lock(hashtextextended($1, 0))"
 FIND = """
 select request_hash, status, headers, body from idempotency
-where principal = $1 and method = $2 and path = $3 and key = $4 and created_at > $5
+where principal = $1 and method = $2 and path = $3 and key = $4
 """
 KEEP = """
 insert into idempotency (tenant_id, principal, method, path, key, request_hash, status, headers, body, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
+
+
+PURGE = "delete from idempotency where created_at < $1"
 
 
 class KeyRequired(DomainError):
@@ -54,28 +57,41 @@ async def once(
     principal: str,
     tenant_id: UUID | None,
     effect: Callable[[], Awaitable[tuple[int, Any]]],
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Run `effect` (answers status and JSON body) unless this key's outcome is stored; then answer that one.
 
-    Raises KeyRequired, KeyInFlight, KeyReused.
+    `headers` are read after the effect, sent and stored with it (`Location`, `ETag`). Raises KeyRequired, KeyInFlight,
+    KeyReused.
     """
     key = request.headers.get("idempotency-key") or request.headers.get("x-idempotency-key") or ""
     if not 1 <= len(key) <= 255 or not key.isprintable():
         raise KeyRequired(
             "send `Idempotency-Key: <1 to 255 printable characters>`, a new one for each new intent"
         )
-    place = (principal, request.method, request.url.path, key)
-    body = await request.body()
-    digest = hashlib.sha256(body).digest()
-    if not await tx.fetchval(LOCK, "\0".join(("idempotency", tx.service, *place)).replace("\0", "|")):
+    # Whoever acts for two tenants is two principals: rows of another tenant are invisible here, yet would collide.
+    place = (f"{tenant_id or '_'}/{principal}", request.method, request.url.path, key)
+    digest = hashlib.sha256(request.scope["query_string"] + b"\n" + await request.body()).digest()
+    if not await tx.fetchval(LOCK, "|".join(("idempotency", tx.service, *place))):
         raise KeyInFlight("the first request with this key is still running", headers={"Retry-After": "1"})
-    known = await tx.fetchrow(FIND, *place, clock.now() - KEPT)
+    known = await tx.fetchrow(FIND, *place)
     if known is not None:
         if bytes(known["request_hash"]) != digest:
             raise KeyReused("this key was used with another body; use a new key for a new intent")
-        headers = {**known["headers"], "Idempotency-Replayed": "true"}
-        return Response(bytes(known["body"]), known["status"], headers, "application/json")
+        return _answer(
+            known["status"], bytes(known["body"]), {**known["headers"], "Idempotency-Replayed": "true"}
+        )
     status, answer = await effect()
-    encoded = orjson.dumps(answer)
-    await tx.execute(KEEP, tenant_id, *place, digest, status, {}, encoded, clock.now())
-    return Response(encoded, status, media_type="application/json")
+    encoded = b"" if status == 204 else orjson.dumps(answer)
+    kept = dict(headers or {})
+    await tx.execute(KEEP, tenant_id, *place, digest, status, kept, encoded, clock.now())
+    return _answer(status, encoded, kept)
+
+
+async def purge(tx: Tx, now: datetime) -> None:
+    """As worker: forget the keys whose time is over."""
+    await tx.execute(PURGE, now - KEPT)
+
+
+def _answer(status: int, body: bytes, headers: dict[str, str]) -> Response:
+    return Response(body, status, headers, "application/json" if body else None)

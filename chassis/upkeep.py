@@ -1,10 +1,11 @@
-"""Keeps partitions: makes those of the coming week, drops those past their time. Real time, not domain time."""
+"""Keeps partitions: makes those of the coming week, drops those past their time; forgets old idempotency keys."""
 
 import asyncio
 from datetime import UTC, datetime
 
 import structlog
 
+from chassis import idempotency
 from chassis.db import Database
 from chassis.errors import Transient
 
@@ -26,7 +27,9 @@ class Upkeep:
         while True:
             try:
                 async with self._database.worker() as tx:
-                    dropped = await tx.fetchval("select keep_partitions($1)", datetime.now(UTC).date())
+                    now = datetime.now(UTC)  # partitions and keys live by real time, not domain time
+                    dropped = await tx.fetchval("select keep_partitions($1)", now.date())
+                    await idempotency.purge(tx, now)
                 if dropped:
                     log.info("upkeep.dropped_partitions", partitions=dropped)
             except Transient:

@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncpg
 
 from tenantry.stack.errors import StackError
-from tenantry.stack.processes import Child, Command
+from tenantry.stack.processes import Child, Command, is_alive
 
 INSTALLATIONS = {"18": "pginstall18", "16": "pginstall"}
 DEFAULT_VERSION = "18"
@@ -88,6 +88,7 @@ class Postgres:
         binaries = await asyncio.to_thread(self._reachable_binaries)
         if not await asyncio.to_thread((self._data / "PG_VERSION").exists):
             await asyncio.to_thread(self._initialise, binaries)
+        await asyncio.to_thread(self._remove_stale_lock)
         arguments = [
             str(binaries / "bin" / "postgres"),
             *("-D", str(self._data), "-h", "127.0.0.1", "-p", str(self.place.port), "-k", ""),
@@ -126,6 +127,12 @@ class Postgres:
             (fresh / "pg").rename(target)
             fresh.rmdir()
         return target
+
+    def _remove_stale_lock(self) -> None:
+        """PostgreSQL takes a killed server that nobody has reaped yet for a running one."""
+        lock = self._data / "postmaster.pid"
+        if lock.exists() and not is_alive(int(lock.read_text().splitlines()[0])):
+            lock.unlink()
 
     def _initialise(self, binaries: Path) -> None:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from tenantry.stack.errors import StackError
 
 PR_SET_PDEATHSIG = 1
 STOP_SECONDS = 25.0
+GONE_SECONDS = 5.0
 
 
 def die_with_parent(number: int) -> Callable[[], None]:
@@ -117,8 +119,24 @@ class Orphans:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                     ended.append(name)
+                    wait_gone(pid)
         self._path.unlink()
         return ended
+
+
+def is_alive(pid: int) -> bool:
+    """False for no process and for one that ended and waits to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_gone(pid: int) -> None:
+    """Until a killed process holds nothing any more."""
+    deadline = time.monotonic() + GONE_SECONDS
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def started_at(pid: int) -> int | None:

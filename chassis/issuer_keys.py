@@ -1,0 +1,94 @@
+"""The issuer's public keys: found by `kid`, read again when one is new and now and then anyway, kept while it is down."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import orjson
+import structlog
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from chassis.errors import Transient
+from chassis.proof_keys import b64url_bytes
+
+log = structlog.get_logger(__name__)
+
+PAUSE_SECONDS = 10.0
+"""Unknown key ids lead to at most one look at the issuer in this time, whatever callers send."""
+FRESH_SECONDS = 600.0
+"""After this the keys are read again, so that one that the issuer withdrew ends here too."""
+FETCH_SECONDS = 5.0
+
+
+class IssuerUnavailable(Transient):
+    """The issuer's keys cannot be read, and none are known."""
+
+
+class IssuerKeys:
+    """Keys of one OIDC issuer, by discovery."""
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer.rstrip("/")
+        self._keys: dict[str, Any] = {}
+        self._read_at = self._looked_at = float("-inf")
+        self._looking = asyncio.Lock()
+
+    async def find(self, kid: str) -> Any:
+        """The key. Raises ValueError where the issuer has no such key, IssuerUnavailable where it cannot say."""
+        if kid not in self._keys or self._age(self._read_at) > FRESH_SECONDS:
+            await self._look(kid)
+        if kid not in self._keys:
+            raise ValueError("its key is not one of the issuer's")
+        return self._keys[kid]
+
+    def _age(self, moment: float) -> float:
+        return asyncio.get_running_loop().time() - moment
+
+    async def _look(self, kid: str) -> None:
+        async with self._looking:
+            is_stale = kid not in self._keys or self._age(self._read_at) > FRESH_SECONDS
+            if not is_stale or self._age(self._looked_at) < PAUSE_SECONDS:
+                return
+            try:
+                self._keys = await self._read()
+                self._read_at = self._looked_at = asyncio.get_running_loop().time()
+            except IssuerUnavailable as error:
+                if kid not in self._keys:
+                    raise
+                self._looked_at = asyncio.get_running_loop().time()
+                log.warning("issuer_keys.kept", issuer=self._issuer, error=str(error))
+
+    async def _read(self) -> dict[str, Any]:
+        try:
+            async with httpx.AsyncClient(timeout=FETCH_SECONDS, trust_env=False) as http:
+                found = await _json(http, f"{self._issuer}/.well-known/openid-configuration")
+                if str(found["issuer"]).rstrip("/") != self._issuer:  # OpenID Connect Discovery §4.3
+                    raise ValueError(f"the issuer calls itself {found['issuer']!r}")
+                keys = await _json(http, str(found["jwks_uri"]))
+            # An issuer may publish keys of kinds that we do not know; the others still count.
+            readable = [key for jwk in keys["keys"] for key in _imported(jwk)]
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+            raise IssuerUnavailable(f"the keys of {self._issuer} cannot be read: {error!r}") from error
+        return {key.kid: key for key in readable if key.kid}
+
+
+def unverified_header(token: str) -> dict[str, Any]:
+    """The header of a compact JWS, before anything is verified. Raises ValueError."""
+    header = orjson.loads(b64url_bytes(token.split(".", 1)[0]))
+    if not isinstance(header, dict):
+        raise ValueError("the token's header is not an object")
+    return header
+
+
+async def _json(http: httpx.AsyncClient, url: str) -> Any:
+    return (await http.get(url)).raise_for_status().json()
+
+
+def _imported(jwk: Any) -> list[Any]:
+    if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig":
+        return []
+    try:
+        return list(KeySet.import_key_set({"keys": [jwk]}).keys)
+    except (JoseError, ValueError, KeyError):
+        return []
