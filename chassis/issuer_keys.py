@@ -19,6 +19,8 @@ PAUSE_SECONDS = 10.0
 FRESH_SECONDS = 600.0
 """After this the keys are read again, so that one that the issuer withdrew ends here too."""
 FETCH_SECONDS = 5.0
+RETRY_SECONDS = 1.0
+"""While the issuer is down it is asked at most once in this time; callers in between get the last answer at once."""
 
 
 class IssuerUnavailable(Transient):
@@ -32,6 +34,7 @@ class IssuerKeys:
         self._issuer = issuer.rstrip("/")
         self._keys: dict[str, Any] = {}
         self._read_at = self._looked_at = float("-inf")
+        self._failure: str | None = None
         self._looking = asyncio.Lock()
 
     async def find(self, kid: str) -> Any:
@@ -47,25 +50,31 @@ class IssuerKeys:
 
     async def _look(self, kid: str) -> None:
         async with self._looking:
-            is_stale = kid not in self._keys or self._age(self._read_at) > FRESH_SECONDS
-            if not is_stale or self._age(self._looked_at) < PAUSE_SECONDS:
+            if kid in self._keys and self._age(self._read_at) <= FRESH_SECONDS:
                 return
-            try:
-                self._keys = await self._read()
-                self._read_at = self._looked_at = asyncio.get_running_loop().time()
-            except IssuerUnavailable as error:
-                if kid not in self._keys:
-                    raise
-                self._looked_at = asyncio.get_running_loop().time()
-                log.warning("issuer_keys.kept", issuer=self._issuer, error=str(error))
+            if self._age(self._looked_at) > (RETRY_SECONDS if self._failure else PAUSE_SECONDS):
+                await self._read_again()
+            if self._failure is not None and kid not in self._keys:
+                raise IssuerUnavailable(self._failure)
+
+    async def _read_again(self) -> None:
+        try:
+            self._keys = await self._read()
+        except IssuerUnavailable as error:
+            self._failure = str(error)
+            log.warning(
+                "issuer_keys.unreadable", issuer=self._issuer, error=self._failure, held=len(self._keys)
+            )
+        else:
+            self._failure = None
+            self._read_at = asyncio.get_running_loop().time()
+        self._looked_at = asyncio.get_running_loop().time()
 
     async def _read(self) -> dict[str, Any]:
         try:
             async with httpx.AsyncClient(timeout=FETCH_SECONDS, trust_env=False) as http:
                 found = await _json(http, f"{self._issuer}/.well-known/openid-configuration")
-                if str(found["issuer"]).rstrip("/") != self._issuer:  # OpenID Connect Discovery §4.3
-                    raise ValueError(f"the issuer calls itself {found['issuer']!r}")
-                keys = await _json(http, str(found["jwks_uri"]))
+                keys = await _json(http, address_of_keys(found, self._issuer))
             # An issuer may publish keys of kinds that we do not know; the others still count.
             readable = [key for jwk in keys["keys"] for key in _imported(jwk)]
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
@@ -79,6 +88,13 @@ def unverified_header(token: str) -> dict[str, Any]:
     if not isinstance(header, dict):
         raise ValueError("the token's header is not an object")
     return header
+
+
+def address_of_keys(found: Any, issuer: str) -> str:
+    """From the discovery document, if it speaks of this issuer (OpenID Connect Discovery §4.3). Raises ValueError."""
+    if str(found["issuer"]).rstrip("/") != issuer:
+        raise ValueError(f"the issuer calls itself {found['issuer']!r}")
+    return str(found["jwks_uri"])
 
 
 async def _json(http: httpx.AsyncClient, url: str) -> Any:
