@@ -36,6 +36,7 @@ CONNECTION_ERRORS = (
     asyncpg.TooManyConnectionsError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.exceptions.InternalClientError,  # a connection that was cut between two messages of its protocol
 )
 
 
@@ -137,6 +138,7 @@ class Database:
         worker_connections: int = 6,
     ) -> None:
         self.service = service
+        self.urls = (database_url, worker_database_url)
         self._worker_url = worker_database_url
         self._pools = {
             "app": _pool(service, database_url, app_connections),
@@ -240,6 +242,7 @@ class Database:
             asyncpg.InterfaceError,
             asyncpg.AdminShutdownError,
             asyncpg.CrashShutdownError,
+            asyncpg.exceptions.InternalClientError,
         ) as error:
             raise DatabaseUnavailable(f"{self.service}: {error!r}") from error
         finally:

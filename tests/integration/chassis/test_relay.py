@@ -46,7 +46,7 @@ async def stored(server: TestNats) -> list[dict[str, str]]:
     bus = await server.bus("registry")
     info = await bus.js.stream_info("REGISTRY")
     found = []
-    for seq in range(info.state.first_seq, info.state.last_seq + 1):
+    for seq in range(max(1, info.state.first_seq), info.state.last_seq + 1):
         headers = (await bus.js.get_msg("REGISTRY", seq=seq)).headers or {}
         if ".heartbeat." not in headers["ce-type"]:
             found.append(headers)
