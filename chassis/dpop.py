@@ -92,6 +92,9 @@ class ReplayMemory:
         self._most = most
         self._used: OrderedDict[bytes, float] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._used)
+
     def is_first(self, jkt: str, jti: str, now: float) -> bool:
         """True once per proof."""
         while self._used:
