@@ -1,4 +1,4 @@
-"""Faults of the relay on real parts: kills at each step, a pause through a take-over, a restored database, a lost stream."""
+"""Faults of the relay on real parts: kills at each step, a pause through a take-over, a restored database, a lost bus."""
 
 import asyncio
 import os
@@ -115,10 +115,10 @@ async def test_a_paused_relay_that_wakes_after_its_take_over_cannot_append(
         )
         said = [await say(registry, tenant, version) for version in range(2, 52)]
         async with running(Relay(registry, bus, LANE, SystemClock(), FAST)):
-            await eventually(lambda: count_at_least(bus, 52), what="the second relay's work")
+            await eventually(lambda: count_at_least(bus, 53), what="the second relay's work")
             paused.signal(signal.SIGCONT)
             said.append(await say(registry, tenant, 52))
-            await eventually(lambda: count_at_least(bus, 53), what="the event after the wake-up")
+            await eventually(lambda: count_at_least(bus, 54), what="the event after the wake-up")
     finally:
         paused.end()
     messages = await stored(nats_server)
