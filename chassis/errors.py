@@ -19,14 +19,20 @@ class TenantryError(Exception):
 
 
 class DomainError(TenantryError):
-    """Something the caller can understand. `extras` become members of the problem: allowed_transitions, retry_at, fix …"""
+    """Something the caller can understand. `extras` become members of the problem: allowed_transitions, retry_at, fix …
+
+    `french` is the detail for who prefers French; without it the English one is shown, under a French title.
+    """
 
     code: ClassVar[str] = "CHASSIS.DOMAIN_ERROR"
     status: ClassVar[int] = 400
 
-    def __init__(self, detail: str, *, headers: dict[str, str] | None = None, **extras: Any) -> None:
+    def __init__(
+        self, detail: str, *, french: str | None = None, headers: dict[str, str] | None = None, **extras: Any
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.french = french
         self.headers = headers or {}
         self.extras = extras
 

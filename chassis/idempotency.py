@@ -67,17 +67,25 @@ async def once(
     key = request.headers.get("idempotency-key") or request.headers.get("x-idempotency-key") or ""
     if not 1 <= len(key) <= 255 or not key.isprintable():
         raise KeyRequired(
-            "send `Idempotency-Key: <1 to 255 printable characters>`, a new one for each new intent"
+            "send `Idempotency-Key: <1 to 255 printable characters>`, a new one for each new intent",
+            french="envoyez `Idempotency-Key: <1 à 255 caractères imprimables>`, une nouvelle pour chaque intention",
         )
     # Whoever acts for two tenants is two principals: rows of another tenant are invisible here, yet would collide.
     place = (f"{tenant_id or '_'}/{principal}", request.method, request.url.path, key)
     digest = hashlib.sha256(request.scope["query_string"] + b"\n" + await request.body()).digest()
     if not await tx.fetchval(LOCK, "|".join(("idempotency", tx.service, *place))):
-        raise KeyInFlight("the first request with this key is still running", headers={"Retry-After": "1"})
+        raise KeyInFlight(
+            "the first request with this key is still running",
+            french="la première requête portant cette clé est encore en cours",
+            headers={"Retry-After": "1"},
+        )
     known = await tx.fetchrow(FIND, *place)
     if known is not None:
         if bytes(known["request_hash"]) != digest:
-            raise KeyReused("this key was used with another body; use a new key for a new intent")
+            raise KeyReused(
+                "this key was used with another body; use a new key for a new intent",
+                french="cette clé a servi avec un autre contenu ; prenez une nouvelle clé pour une autre intention",
+            )
         return _answer(
             known["status"], bytes(known["body"]), {**known["headers"], "Idempotency-Replayed": "true"}
         )

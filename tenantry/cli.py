@@ -2,11 +2,12 @@
 
 import typer
 
-from tenantry.commands import stack
+from tenantry.commands import events, letters, operate, stack
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Tenantry: the control plane, its embedded stack and its tools.",
 )
-stack.register(app)
+for group in (stack, operate, events, letters):
+    group.register(app)

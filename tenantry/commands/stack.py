@@ -48,7 +48,6 @@ async def keep_up() -> None:
         await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
-        console.print("stopping")
         await stack.stop()
         if not watching.done():
             watching.cancel()
