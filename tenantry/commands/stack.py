@@ -48,8 +48,7 @@ async def keep_up() -> None:
         await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
+        watching.cancel()  # before the processes end because we ask them to; one that ended by itself is told of below
         await stack.stop()
-        if not watching.done():
-            watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watching
