@@ -57,7 +57,7 @@ test: lint types unit ## Everything that CI runs
 soak: setup ## The long fault runs
 	@$(BIN)/pytest -m soak -o timeout=3600 --runsoak
 
-bench: setup ## All benchmarks; refreshes docs/performance.md
+bench: setup ## All benchmarks; their figures are kept in docs/performance.md
 	@$(BIN)/python -m bench
 
 lock: setup ## Refresh requirements.lock and requirements-dev.lock from pyproject.toml
