@@ -1,4 +1,4 @@
-"""Pure ASGI around every request: limits of number, size and time, one span under the caller's, the origin, the last resort."""
+"""Pure ASGI around every request: limits of number, size and time, a span under the caller's, an origin, a last resort."""
 
 import asyncio
 import re
@@ -103,7 +103,7 @@ class RequestFrame:
                 refusal = await self._run(scope, receive, watched_send, headers, language)
         except Exception as error:
             span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
-            log.error("http.unexpected", path=scope["path"], exc_info=error)
+            log.exception("http.unexpected", path=scope["path"])
             if status:
                 raise  # half an answer is out: the connection must break, or it would pass for a whole one
             refusal = problems.internal(language)
