@@ -92,7 +92,8 @@ class Publisher:
                 await self._bus.nc.publish(
                     message.subject, message.payload, reply=f"{inbox}.{place}", headers=headers
                 )
-            await asyncio.wait_for(finished.wait(), ACK_SECONDS)
+            async with asyncio.timeout(ACK_SECONDS):
+                await finished.wait()
         finally:
             await subscription.unsubscribe()
         for place in range(len(batch)):

@@ -144,7 +144,9 @@ class Relay:
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._awake.wait(), self._settings.poll)
+            # Not wait_for: before Python 3.12 it can swallow a cancellation that comes with the wake-up.
+            async with asyncio.timeout(self._settings.poll):
+                await self._awake.wait()
 
     async def _publish(self, state: RelayState, rows: Sequence[Any]) -> None:
         batch = [self._outgoing(state.epoch, row) for row in rows]

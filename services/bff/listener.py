@@ -206,7 +206,8 @@ class StreamListener:
         try:
             while not self._stopping.is_set():
                 try:
-                    await asyncio.wait_for(self._stopping.wait(), 1.0)
+                    async with asyncio.timeout(1.0):
+                        await self._stopping.wait()
                 except TimeoutError:
                     self._streams.hub.tick(loop.time())
         finally:

@@ -151,7 +151,14 @@ async def test_an_answer_is_allowed_to_the_requester_only(
         return b"for you"
 
     await registry_bus.respond(replay_subject("registry"), answer)
-    assert await audit_bus.request(replay_subject("registry"), b"") == b"for you"
+
+    async def is_answered() -> bool:
+        try:
+            return await audit_bus.request(replay_subject("registry"), b"") == b"for you"
+        except BusUnavailable:  # the server has not heard of the responder yet
+            return False
+
+    await eventually(is_answered)
     intruder = await connect("registry")
     assert await intruder.is_refused_publishing("_INBOX_audit.anything")
     with pytest.raises(BusUnavailable):
