@@ -118,6 +118,8 @@ def operator_routes(  # a list of small routes
         tenant_id = tenants.tenant_id_of(operation_id)
         # Outside any transaction: find-or-create by the operation, so that a crash here is mended by trying again.
         org_id = await identity.find_or_create_organisation(operation_id, body.slug, body.name)
+        # At once, not by the later push: whoever signs in first must get a token that names the tenant.
+        await identity.set_attributes(org_id, {"tenant_id": [str(tenant_id)]})
         first = NewMember(
             body.it_admin.email.lower(),
             body.it_admin.name,
