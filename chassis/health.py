@@ -1,12 +1,42 @@
 """`/livez`, `/readyz`, `/v1/about`: whether the process turns, whether it can work, what it is."""
 
+import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, Response
 
+from contracts.catalogue import EVENT_TYPES
+
+log = structlog.get_logger(__name__)
+
 Check = Callable[[], Awaitable[bool]]
+CHECK_SECONDS = 2.0
+BUILD = os.environ.get("TENANTRY_BUILD", "checkout")
+
+
+async def answer_of(name: str, check: Check) -> bool:
+    """A dependency that hangs, or whose check breaks, is down; the probe itself always answers."""
+    try:
+        return await asyncio.wait_for(check(), CHECK_SECONDS)
+    except TimeoutError:
+        return False
+    except Exception as error:  # noqa: BLE001  # whatever broke in a check, the answer is: down
+        log.warning("health.check_failed", dependency=name, error=repr(error))
+        return False
+
+
+def contract_versions(service: str) -> dict[str, list[int]]:
+    """The versions of each event that the service can say."""
+    found: dict[str, list[int]] = {}
+    for type_ in sorted(EVENT_TYPES):
+        name, _, version = type_.rpartition(".v")
+        if name.startswith(f"{service}."):
+            found.setdefault(name, []).append(int(version))
+    return found
 
 
 class Health:
@@ -21,8 +51,8 @@ class Health:
     async def look(self) -> tuple[bool, dict[str, Any]]:
         """(ready, what to show)."""
         shown: dict[str, Any] = {}
-        for name, check in self._checks.items():
-            up = await check()
+        answers = await asyncio.gather(*(answer_of(name, check) for name, check in self._checks.items()))
+        for name, up in zip(self._checks, answers, strict=True):
             was, since = self._since.get(name, (not up, 0.0))
             if was != up:
                 since = time.monotonic()
@@ -34,6 +64,7 @@ class Health:
 
     def router(self, service: str, version: str) -> APIRouter:
         routes = APIRouter(tags=["health"])
+        contracts = contract_versions(service)
 
         @routes.get("/livez")
         async def livez() -> dict[str, str]:
@@ -49,6 +80,6 @@ class Health:
 
         @routes.get("/v1/about")
         async def about() -> dict[str, Any]:
-            return {"service": service, "version": version, "contracts": 1}
+            return {"service": service, "version": version, "build": BUILD, "contracts": contracts}
 
         return routes

@@ -11,7 +11,8 @@ import structlog
 from chassis.telemetry import trace_id
 
 SECRET_NAMES = re.compile(
-    r"authorization|dpop|token|secret|password|passphrase|api_?key|private|signature|cookie|seed|e_?mail|otp|nonce",
+    r"authorization|dpop|token|secret|password|passphrase|private|signature|cookie|seed|e_?mail|otp|nonce|dsn"
+    r"|(?:^|[_-]|api)key$|database_url",
     re.IGNORECASE,
 )
 SECRET_VALUES = re.compile(

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +22,7 @@ from chassis.settings import read as read_settings
 log = structlog.get_logger(__name__)
 
 S = TypeVar("S", bound=ServiceSettings)
+CLOSE_SECONDS = 5.0
 
 
 class Part(Protocol):
@@ -59,6 +62,7 @@ class HttpServer:
             ws="none",
             lifespan="off",
             server_header=False,
+            proxy_headers=False,  # nothing trusts a header that a proxy did not sign
             timeout_graceful_shutdown=int(grace),
         )
         self._server = _Server(config)
@@ -101,21 +105,34 @@ class Service:
 
         A part that fails ends all of them; the supervisor starts the process again.
         """
-        for opened in self._opened:
-            await opened()
         try:
+            for opened in self._opened:
+                await opened()
             async with asyncio.TaskGroup() as group:
                 serving = [group.create_task(server.run(), name=server.name) for server in self._servers]
                 working = [group.create_task(part.run(), name=part.name) for part in self._parts]
                 log.info("service.started")
                 await stop.wait()
+                self._end_by_force_later()
                 await self._drain(serving)
                 for task in working:
                     task.cancel()
         finally:
             for closed in self._closed:
-                await closed()
+                await self._close(closed)
             log.info("service.stopped")
+
+    def _end_by_force_later(self) -> None:
+        """A part that does not let itself be cancelled must not keep the process: kill -9 loses nothing either."""
+        limit = self._drain_seconds + CLOSE_SECONDS * (len(self._closed) + 1)
+        asyncio.get_running_loop().call_later(limit, end_by_force, self._name)
+
+    async def _close(self, closed: Callable[[], Awaitable[None]]) -> None:
+        """One that hangs or fails must not keep the others from closing."""
+        try:
+            await asyncio.wait_for(closed(), CLOSE_SECONDS)
+        except Exception:
+            log.exception("service.close_failed")
 
     async def _drain(self, serving: list[asyncio.Task[None]]) -> None:
         self._health.is_draining = True
@@ -128,6 +145,18 @@ class Service:
             task.cancel()
 
 
+def end_by_force(name: str) -> None:
+    log.error("service.hung", service=name)
+    os._exit(1)
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """What is inside nested groups of exceptions."""
+    if isinstance(error, BaseExceptionGroup):
+        return [cause for inner in error.exceptions for cause in causes(inner)]
+    return [error]
+
+
 def serve(service: Callable[[], Service]) -> None:
     """Run a service until SIGTERM or SIGINT. `service` composes it inside the running loop."""
 
@@ -138,7 +167,12 @@ def serve(service: Callable[[], Service]) -> None:
             loop.add_signal_handler(number, stop.set)
         await service().run(stop)
 
-    uvloop.run(main())
+    try:
+        uvloop.run(main())
+    except Exception as error:  # the end of the process: told in the log, where secrets are hidden
+        for cause in causes(error):
+            log.exception("service.failed", error=repr(cause), exc_info=cause)
+        sys.exit(1)
 
 
 def main(service: str, settings: type[S], compose: Callable[[S], Service]) -> None:

@@ -1,6 +1,4 @@
-"""Traces: where spans go, and how a context gets into an event. Span names are `<METHOD> <route>` for requests,
-`<type> process` for messages, `<verb> <noun>` for the rest (OpenTelemetry semantic conventions).
-"""
+"""Traces: where spans go, and how a context gets into an event. Names are listed in `chassis/names.py`."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -8,8 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
-from opentelemetry import trace
+from opentelemetry import metrics, trace
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import (
@@ -61,7 +62,7 @@ class FileExporter(SpanExporter):
 
 
 def setup(service: str, spec: str) -> TracerProvider:
-    """Send spans where `spec` says: `none`, `console`, `file:<path>`, `otlp:<url>`. Raises ValueError for another one."""
+    """Send spans where `spec` says: `none`, `console`, `file:<path>`, `otlp:<base url>`. Raises ValueError for another."""
     provider = TracerProvider(resource=Resource.create({"service.name": f"tenantry-{service}"}))
     kind, _, where = spec.partition(":")
     if kind == "console":
@@ -69,11 +70,19 @@ def setup(service: str, spec: str) -> TracerProvider:
     elif kind == "file" and where:
         provider.add_span_processor(SimpleSpanProcessor(FileExporter(Path(where), service)))
     elif kind == "otlp" and where:
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=where)))
+        provider.add_span_processor(
+            BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{where.rstrip('/')}/v1/traces"))
+        )
+        _send_metrics(f"{where.rstrip('/')}/v1/metrics", provider.resource)
     elif kind != "none":
         raise ValueError(f"TENANTRY_TELEMETRY: {spec!r} is none of none, console, file:<path>, otlp:<url>")
     trace.set_tracer_provider(provider)
     return provider
+
+
+def _send_metrics(endpoint: str, resource: Resource) -> None:
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=endpoint))
+    metrics.set_meter_provider(MeterProvider([reader], resource=resource))
 
 
 def inject() -> tuple[str | None, str | None]:
