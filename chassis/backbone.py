@@ -111,7 +111,7 @@ def backbone(
 
     told = {relay.name: relay.status for relay in relays}
     told |= {consumer.name: consumer.status for consumer in consumers}
-    health = Health({"database": database.is_ready, "bus": bus_is_up}, told)
+    health = Health({"database": database.is_ready, "bus": bus_is_up}, told, settings.build)
     verifier = TokenVerifier(settings.oidc_issuer, name, clock)
     return Backbone(
         name, settings, clock, database, bus, verifier, health, ReplayResponder(database, bus), tuple(parts)

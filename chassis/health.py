@@ -1,7 +1,6 @@
 """`/livez`, `/readyz`, `/v1/about`: whether the process turns, whether it can work, what it is."""
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,7 +14,6 @@ log = structlog.get_logger(__name__)
 
 Check = Callable[[], Awaitable[bool]]
 CHECK_SECONDS = 2.0
-BUILD = os.environ.get("TENANTRY_BUILD", "checkout")
 
 
 async def answer_of(name: str, check: Check) -> bool:
@@ -42,8 +40,14 @@ def contract_versions(service: str) -> dict[str, list[int]]:
 class Health:
     """Named checks of dependencies, each with the age of its state; and details that parts tell of themselves."""
 
-    def __init__(self, checks: dict[str, Check], details: dict[str, Callable[[], Any]] | None = None) -> None:
+    def __init__(
+        self,
+        checks: dict[str, Check],
+        details: dict[str, Callable[[], Any]] | None = None,
+        build: str = "checkout",
+    ) -> None:
         self._checks = checks
+        self._build = build
         self._details = details or {}
         self._since: dict[str, tuple[bool, float]] = {}
         self.is_draining = False
@@ -80,6 +84,6 @@ class Health:
 
         @routes.get("/v1/about")
         async def about() -> dict[str, Any]:
-            return {"service": service, "version": version, "build": BUILD, "contracts": contracts}
+            return {"service": service, "version": version, "build": self._build, "contracts": contracts}
 
         return routes

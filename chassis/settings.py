@@ -19,6 +19,8 @@ class ServiceSettings(BaseSettings):
     oidc_issuer: str = Field(validation_alias="TENANTRY_OIDC_ISSUER")
     telemetry: str = Field(default="none", validation_alias="TENANTRY_TELEMETRY")
     """`none`, `console`, `file:<path>` or `otlp:<url>`."""
+    build: str = Field(default="checkout", validation_alias="TENANTRY_BUILD")
+    """What runs: a version or a commit, shown at `/v1/about`."""
     registry_url: str = Field(default="", validation_alias="TENANTRY_REGISTRY_URL")
     sync_url: str = Field(default="", validation_alias="TENANTRY_SYNC_URL")
 

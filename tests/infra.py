@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from chassis.db import Database
 from contracts.subjects import SERVICES
 from deploy.nats.server import Listen
 from deploy.postgres import roles
+from tenantry.stack.folder import free_ports
 from tenantry.stack.nats_server import NatsServer, new_seeds
 from tenantry.stack.postgres import Postgres, PostgresPlace
 from tenantry.stack.provision import migrate_all, provision_nats, provision_postgres
@@ -26,9 +26,7 @@ PASSWORDS = {f"{service}_{login}": PASSWORD for service in SERVICES for login in
 
 def free_port() -> int:
     """A port that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 async def eventually(

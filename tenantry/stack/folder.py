@@ -1,9 +1,11 @@
 """The data folder: ports and secrets chosen once and kept, one instance at a time."""
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
+import random
 import secrets
 import socket
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from tenantry.stack.errors import StackError
 from tenantry.stack.nats_server import new_seeds
 
 PORTS = ("postgres", "nats", "nats_monitor", "issuer", *SERVICES, "bff_stream")
+SERVER_PORTS = range(10_000, 32_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +108,20 @@ class DataFolder:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody uses now, all different."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Ports that nobody uses now, all different; below the range from which systems give ports to clients,
+
+    so that no outgoing connection sits on one while its server is down. Raises StackError when there are too few.
+    """
+    found: list[int] = []
+    for port in random.SystemRandom().sample(SERVER_PORTS, len(SERVER_PORTS)):
+        if len(found) == count:
+            break
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+    if len(found) < count:
+        raise StackError(f"{count} free ports between {SERVER_PORTS[0]} and {SERVER_PORTS[-1]} are needed")
+    return found
 
 
 def new_secrets() -> dict[str, Any]:
