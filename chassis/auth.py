@@ -78,6 +78,8 @@ class Authenticate:
     A DPoP-bound token without its proof is refused (RFC 9449 §7.2); `chassis.bound_tokens` checks proofs.
     """
 
+    security_scheme = "bearer"
+
     def __init__(self, verifier: TokenVerifier, *, accepts_bound: bool = False) -> None:
         self._verifier = verifier
         self._accepts_bound = accepts_bound

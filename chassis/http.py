@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
-from starlette.routing import Match
-from starlette.types import Scope
 
 from chassis import foreign, openapi, problems
 from chassis.errors import Invalid
@@ -46,7 +44,6 @@ def create_api(
         app.include_router(router)
     app.add_middleware(
         RequestFrame,
-        route_of=lambda scope: template_of(app, scope),
         limits=Limits(max_body_bytes, request_seconds, max_requests),
     )
     return app
@@ -79,11 +76,3 @@ def flat_parameters(dependant: Any) -> list[Any]:
     for inner in dependant.dependencies:
         found += flat_parameters(inner)
     return found
-
-
-def template_of(app: FastAPI, scope: Scope) -> str:
-    """The route's path with its placeholders; empty where there is none."""
-    for route in app.router.routes:
-        if route.matches(scope)[0] is not Match.NONE:
-            return str(getattr(route, "path", ""))
-    return ""

@@ -6,17 +6,18 @@ Scoped to principal, method and path, kept for at least 24 hours. Only committed
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import Request, Response
+from fastapi import Depends, Header, Request, Response
 
 from chassis.clock import Clock
 from chassis.db import Tx
 from chassis.errors import Conflict, DomainError, Invalid
 
 KEPT = timedelta(hours=24)
+MOST_KEY = 255
 LOCK = "select pg_try_advisory_xact_lock(hashtextextended($1, 0))"
 FIND = """
 select request_hash, status, headers, body from idempotency
@@ -50,6 +51,37 @@ class KeyReused(Invalid):
     code = "CHASSIS.IDEMPOTENCY_KEY_REUSED"
 
 
+async def require_key(
+    request: Request,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="A new one for each new intent, the same one for each new try of it",
+            examples=["7f0c2a52-6f0f-4c3c-9a35-2f8f7d0b8f5e"],
+            json_schema_extra={"minLength": 1, "maxLength": MOST_KEY, "pattern": "^[!-~]+$"},
+        ),
+    ] = None,  # checked by `key_of`; declared so that the document tells it
+) -> str:
+    """The key, refused before anything is done. Raises KeyRequired."""
+    del idempotency_key
+    return key_of(request)
+
+
+Keyed = Annotated[str, Depends(require_key)]
+"""A parameter of every route that calls `once`, after the one that says who is calling."""
+
+
+def key_of(request: Request) -> str:
+    """The request's key. Raises KeyRequired."""
+    key = request.headers.get("idempotency-key", "")
+    if not 1 <= len(key) <= MOST_KEY or not key.isprintable():
+        raise KeyRequired(
+            "send `Idempotency-Key: <1 to 255 printable characters>`, a new one for each new intent",
+            french="envoyez `Idempotency-Key: <1 à 255 caractères imprimables>`, une nouvelle pour chaque intention",
+        )
+    return key
+
+
 async def once(
     request: Request,
     tx: Tx,
@@ -64,12 +96,7 @@ async def once(
     `headers` are read after the effect, sent and stored with it (`Location`, `ETag`). Raises KeyRequired, KeyInFlight,
     KeyReused.
     """
-    key = request.headers.get("idempotency-key") or request.headers.get("x-idempotency-key") or ""
-    if not 1 <= len(key) <= 255 or not key.isprintable():
-        raise KeyRequired(
-            "send `Idempotency-Key: <1 to 255 printable characters>`, a new one for each new intent",
-            french="envoyez `Idempotency-Key: <1 à 255 caractères imprimables>`, une nouvelle pour chaque intention",
-        )
+    key = key_of(request)
     # Whoever acts for two tenants is two principals: rows of another tenant are invisible here, yet would collide.
     place = (f"{tenant_id or '_'}/{principal}", request.method, request.url.path, key)
     digest = hashlib.sha256(request.scope["query_string"] + b"\n" + await request.body()).digest()

@@ -1,9 +1,11 @@
-"""The OpenAPI document says what is really answered: problem details, not FastAPI's own form of errors."""
+"""The OpenAPI document says what is really asked and answered: callers, keys, and every error as problem details."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from chassis.problems import MEDIA_TYPE
 
@@ -46,6 +48,24 @@ EXAMPLE = {
 }
 CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": EXAMPLE}}
 ANY_ERROR = {"default": {"description": "Any error, as RFC 9457 problem details", "content": CONTENT}}
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token"},
+    "dpop": {
+        "type": "http",
+        "scheme": "dpop",
+        "description": "An access token bound to a device's key, with a proof in the header `DPoP` (RFC 9449)",
+    },
+}
+ERRORS = {
+    "400": "Malformed, or a required header is missing",
+    "401": "No access token, or not a good one",
+    "403": "Not allowed",
+    "404": "Unknown, or another tenant's",
+    "409": "The first request with this Idempotency-Key is still running, or the state forbids it",
+    "413": "The body is too large",
+    "422": "The input is invalid, or the Idempotency-Key stands for another request",
+}
+KEY_HEADER = "Idempotency-Key"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
 
@@ -55,23 +75,67 @@ def install(app: FastAPI) -> None:
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = with_problems(
-                get_openapi(title=app.title, version=app.version, routes=app.routes)
+                get_openapi(title=app.title, version=app.version, routes=app.routes), schemes_of(app)
             )
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
 
 
-def with_problems(found: dict[str, Any]) -> dict[str, Any]:
-    """Every operation answers errors as Problem."""
+def schemes_of(app: FastAPI) -> dict[tuple[str, str], str]:
+    """(path, method) → the security scheme of the dependency that checks its caller."""
+    found: dict[tuple[str, str], str] = {}
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, APIRoute):
+            scheme = next(schemes_below(route.dependant), None)
+            if scheme is not None:
+                found |= {(route.path_format, method.lower()): scheme for method in route.methods or ()}
+    return found
+
+
+def schemes_below(dependant: Any) -> Iterator[str]:
+    for inner in dependant.dependencies:
+        scheme = getattr(inner.call, "security_scheme", None)
+        if scheme is not None:
+            yield scheme
+        yield from schemes_below(inner)
+
+
+def with_problems(found: dict[str, Any], schemes: dict[tuple[str, str], str]) -> dict[str, Any]:
+    """Every operation says who may call it, and answers errors as Problem."""
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     for name in FASTAPIS_OWN:
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM
-    for operations in found["paths"].values():
-        for operation in operations.values():
-            answers = operation["responses"]
-            if "422" in answers:
-                answers["422"] = {"description": "The input is invalid", "content": CONTENT}
-            answers.update(ANY_ERROR)
+    found["components"]["securitySchemes"] = {
+        name: SECURITY_SCHEMES[name] for name in sorted(set(schemes.values()))
+    }
+    for path, operations in found["paths"].items():
+        for method, operation in operations.items():
+            scheme = schemes.get((path, method))
+            if scheme is not None:
+                operation["security"] = [{scheme: []}]
+            describe_errors(operation)
     return found
+
+
+def describe_errors(operation: dict[str, Any]) -> None:
+    """What this operation can refuse follows from what it takes."""
+    parameters = operation.get("parameters", [])
+    places = {parameter["in"] for parameter in parameters}
+    statuses = {"401", "403"} if "security" in operation else set()
+    if "path" in places:
+        statuses.add("404")
+    if places or "requestBody" in operation:
+        statuses.add("422")
+    if "requestBody" in operation:
+        statuses |= {"400", "413"}
+    for parameter in parameters:
+        if parameter["name"].lower() == KEY_HEADER.lower():
+            parameter.update(name=KEY_HEADER, required=True)
+            statuses |= {"400", "409"}
+    answers = operation["responses"]
+    for status in sorted(statuses):
+        if status == "422" or status not in answers:
+            answers[status] = {"description": ERRORS[status], "content": CONTENT}
+    answers.update(ANY_ERROR)

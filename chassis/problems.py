@@ -7,6 +7,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from chassis import french
@@ -199,7 +200,19 @@ async def _http(request: Request, error: Exception) -> Response:
     if isinstance(error, Refusal):
         raise error
     language = _language(request)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(methods_of(request))
     code = CODE_OF_STATUS.get(error.status_code, "CHASSIS.BAD_REQUEST")
     said = error.detail if language == "en" else title_of(code, language)
     detail = f"{request.method} {request.url.path}: {said}"
-    return problem(error.status_code, code, detail, language, dict(error.headers or {}))
+    return problem(error.status_code, code, detail, language, headers)
+
+
+def methods_of(request: Request) -> list[str]:
+    """All methods of this path (RFC 9110 §15.5.6); the router itself knows those of the first route only."""
+    found: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.path_regex.match(request.scope["path"]):
+            found |= set(route.methods or ())
+    return sorted(found)

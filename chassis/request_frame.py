@@ -4,7 +4,6 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import asyncpg
@@ -45,11 +44,10 @@ class BodyTooLarge(problems.Refusal):
 
 
 class RequestFrame:
-    """`route_of` gives a request's path with its placeholders, so that span names stay few."""
+    """The outermost layer of every service's application."""
 
-    def __init__(self, inner: ASGIApp, *, route_of: Callable[[Scope], str], limits: Limits) -> None:
+    def __init__(self, inner: ASGIApp, *, limits: Limits) -> None:
         self._inner = inner
-        self._route_of = route_of
         self._limits = limits
         self._running = 0
         self._duration = metrics.get_meter("tenantry").create_histogram(names.HTTP_SERVER_DURATION, "s")
@@ -60,15 +58,12 @@ class RequestFrame:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         method = scope["method"] if scope["method"] in names.KNOWN_METHODS else "HTTP"
-        route = self._route_of(scope)
-        about = {names.HTTP_METHOD: method, names.URL_PATH: scope["path"]} | (
-            {names.HTTP_ROUTE: route} if route else {}
-        )
+        about = {names.HTTP_METHOD: method, names.URL_PATH: scope["path"]}
         structlog.contextvars.unbind_contextvars("tenant_id")
         with (
             span_from(
                 headers.get("traceparent"),
-                f"{method} {route}".strip(),
+                method,
                 tracestate=headers.get("tracestate"),
                 kind=SpanKind.SERVER,
                 attributes=about,
@@ -77,6 +72,10 @@ class RequestFrame:
         ):
             started_at = time.perf_counter()
             status = await self._answered(scope, receive, send, headers, span)
+            route = template_of(scope)
+            if route:
+                span.update_name(f"{method} {route}")
+                span.set_attribute(names.HTTP_ROUTE, route)
             span.set_attribute(names.HTTP_STATUS, status)
             if status >= 500:
                 span.set_status(Status(StatusCode.ERROR))
@@ -159,6 +158,11 @@ class RequestFrame:
             return message
 
         return limited
+
+
+def template_of(scope: Scope) -> str:
+    """The path of the route that the router chose, with its placeholders, so that span names stay few; or empty."""
+    return str(getattr(scope.get("route"), "path_format", ""))
 
 
 def is_json(content_type: str) -> bool:

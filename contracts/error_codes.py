@@ -37,6 +37,7 @@ TITLES: dict[str, tuple[str, str]] = {
     ),
     "REGISTRY.TENANT_NOT_FOUND": ("There is no such tenant", "Ce client n'existe pas"),
     "REGISTRY.SLUG_TAKEN": ("The slug is taken", "Cet identifiant est déjà pris"),
+    "REGISTRY.ADDRESS_TAKEN": ("The e-mail address is taken", "Cette adresse e-mail est déjà prise"),
     "REGISTRY.ILLEGAL_TRANSITION": ("The tenant cannot move there", "Ce changement d'état est impossible"),
     "REGISTRY.BAD_SIGNATURE": ("The signature is wrong", "La signature est incorrecte"),
     "REGISTRY.STALE_ORDER": (

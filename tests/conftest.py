@@ -3,6 +3,9 @@
 import asyncio
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -14,6 +17,8 @@ from chassis.bus import Bus
 from chassis.db import Database
 from tenantry.stack.postgres import DEFAULT_VERSION
 from tests.infra import Databases, ServiceDsns, TestNats, TestPostgres
+
+CHECKOUT = Path(__file__).parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,6 +55,24 @@ def postgres(infra_folder: Path) -> Iterator[TestPostgres]:
     started = asyncio.run(start())
     yield started
     asyncio.run(started.server.stop())
+
+
+@pytest.fixture(scope="session")
+def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The data folder of a whole stack that stays up and ends with status 0.
+
+    Its tests are marked `xdist_group("stack")`, so that one test process has it.
+    """
+    folder = tmp_path_factory.mktemp("stack") / "data"
+    environment = {"PATH": os.environ["PATH"], "TENANTRY_DATA_DIR": str(folder), "COLUMNS": "200"}
+    command = [sys.executable, "-m", "tenantry", "up"]
+    with subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True) as stack:
+        assert stack.stdout is not None
+        assert any("everything is up" in line for line in stack.stdout)
+        yield folder
+        stack.send_signal(signal.SIGINT)
+        stack.communicate(timeout=40)
+    assert stack.returncode == 0
 
 
 @pytest.fixture

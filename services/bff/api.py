@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import httpx
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.errors import Transient
-from chassis.idempotency import once
+from chassis.idempotency import Keyed, once
 from chassis.service_tokens import ServiceTokens
 from chassis.telemetry import inject
 from services.bff import sessions
@@ -23,7 +23,7 @@ from services.bff.settings import Settings
 
 BASE = "/bff/backoffice/v1"
 STREAM_PATH = f"{BASE}/sse/stream"
-SYNC_VERBS = frozenset({"handshake", "pull", "push"})
+SyncVerb = Literal["handshake", "pull", "push"]
 
 
 class SyncUnavailable(Transient):
@@ -54,7 +54,29 @@ class HeartbeatIn(Body):
     cursor: Annotated[str, Field(max_length=100)] | None = None
 
 
-def router(  # noqa: C901  # a list of small routes
+class Admit:
+    """FastAPI dependency: who came through the door."""
+
+    security_scheme = "dpop"
+
+    def __init__(self, door: Door, public_origin: str) -> None:
+        self._door = door
+        self._origin = public_origin
+
+    async def __call__(self, request: Request, response: Response) -> Guest:
+        guest = await self._door.admit(
+            Knock(
+                request.method,
+                f"{self._origin}{request.url.path}",
+                request.headers.get("authorization", ""),
+                request.headers.getlist("dpop"),
+            )
+        )
+        response.headers["DPoP-Nonce"] = self._door.nonce()
+        return guest
+
+
+def router(  # a list of small routes
     database: Database,
     door: Door,
     clock: Clock,
@@ -68,22 +90,11 @@ def router(  # noqa: C901  # a list of small routes
         base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=20.0, trust_env=False
     )
 
-    async def admit(request: Request, response: Response) -> Guest:
-        guest = await door.admit(
-            Knock(
-                request.method,
-                f"{settings.public_origin}{request.url.path}",
-                request.headers.get("authorization", ""),
-                request.headers.getlist("dpop"),
-            )
-        )
-        response.headers["DPoP-Nonce"] = door.nonce()
-        return guest
-
+    admit = Admit(door, settings.public_origin)
     Admitted = Annotated[Guest, Depends(admit)]  # noqa: N806  # a type that holds the closure
 
     @routes.post("/sessions", status_code=201)
-    async def open_session(body: SessionIn, request: Request, guest: Admitted) -> Response:
+    async def open_session(body: SessionIn, request: Request, guest: Admitted, key: Keyed) -> Response:
         async with database.transaction(guest.tenant_id) as tx:
 
             async def effect() -> tuple[int, Any]:
@@ -135,9 +146,7 @@ def router(  # noqa: C901  # a list of small routes
         }
 
     @routes.post("/sync/{verb}")
-    async def forward(verb: str, request: Request, guest: Admitted) -> Response:
-        if verb not in SYNC_VERBS:
-            return Response(status_code=404)
+    async def forward(verb: SyncVerb, request: Request, guest: Admitted) -> Response:
         headers = {"content-type": "application/json", "Tenantry-Principal": principal_of(guest)}
         traceparent, _ = inject()
         if traceparent is not None:

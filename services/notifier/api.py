@@ -10,7 +10,7 @@ from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.errors import NotFound
-from chassis.idempotency import once
+from chassis.idempotency import Keyed, once
 from chassis.ids import uuid7
 from contracts.claims import Claims
 from contracts.roles import OrgRole, RealmRole
@@ -47,7 +47,9 @@ def router(  # a list of small routes
     Allowed = Annotated[Claims, Depends(allowed)]  # noqa: N806  # a type that holds the closure
 
     @routes.post("/webhook-endpoints", status_code=201)
-    async def add(tenant_id: UUID, body: EndpointIn, request: Request, claims: Allowed) -> Response:
+    async def add(
+        tenant_id: UUID, body: EndpointIn, request: Request, claims: Allowed, key: Keyed
+    ) -> Response:
         await addresses.check(body.url, allow_private=allow_private)
         async with database.transaction(tenant_id) as tx:
 

@@ -1,7 +1,7 @@
 """HTTP in, for operators, members and the ERP."""
 
 from typing import Annotated, Any, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,7 +12,7 @@ from chassis.clock import Clock
 from chassis.context import set_actor
 from chassis.db import Database
 from chassis.errors import Forbidden
-from chassis.idempotency import once
+from chassis.idempotency import Keyed, once
 from contracts.claims import Claims
 from contracts.roles import BackofficeRole, OrgRole, RealmRole
 from services.registry import devices, orders, store, tenants
@@ -111,11 +111,12 @@ def operator_routes(  # a list of small routes
     reader = require_realm_role(authenticate, RealmRole.PLATFORM_ADMIN, RealmRole.SUPPORT_ENGINEER)
 
     @routes.post("/tenants", status_code=201)
-    async def create(body: TenantIn, request: Request, claims: Annotated[Claims, admin]) -> Response:
+    async def create(
+        body: TenantIn, request: Request, claims: Annotated[Claims, admin], key: Keyed
+    ) -> Response:
         tenants.refuse_reserved(body.slug)
-        key = request.headers.get("idempotency-key", "")
-        operation_id = f"{claims.sub}:{key}" if key else str(uuid4())
-        tenant_id = tenants.tenant_id_of(operation_id)
+        tenant_id = tenants.tenant_id_of(f"{claims.sub}:{key}")
+        operation_id = str(tenant_id)
         # Outside any transaction: find-or-create by the operation, so that a crash here is mended by trying again.
         org_id = await identity.find_or_create_organisation(operation_id, body.slug, body.name)
         # At once, not by the later push: whoever signs in first must get a token that names the tenant.
@@ -155,7 +156,7 @@ def operator_routes(  # a list of small routes
 
     @routes.post("/tenants/{tenant_id}/members", status_code=201)
     async def add_member(
-        tenant_id: UUID, body: MemberIn, request: Request, claims: Annotated[Claims, admin]
+        tenant_id: UUID, body: MemberIn, request: Request, claims: Annotated[Claims, admin], key: Keyed
     ) -> Response:
         async with database.reading(tenant_id) as reading:
             org_id = (await store.tenant(reading, tenant_id)).org_id
@@ -238,7 +239,7 @@ def device_routes(  # noqa: C901  # a list of small routes
         return claims.tenant_id
 
     @routes.post("/challenges", status_code=201)
-    async def challenge(request: Request, claims: Member) -> Response:
+    async def challenge(request: Request, claims: Member, key: Keyed) -> Response:
         devices.require_second_factor(claims)
         async with database.transaction(tenant_of(claims)) as tx:
 
@@ -251,7 +252,7 @@ def device_routes(  # noqa: C901  # a list of small routes
             return await once(request, tx, clock, claims.sub, claims.tenant_id, effect)
 
     @routes.post("", status_code=201)
-    async def enrol(body: DeviceIn, request: Request, claims: Member) -> Response:
+    async def enrol(body: DeviceIn, request: Request, claims: Member, key: Keyed) -> Response:
         devices.require_second_factor(claims)
         if claims.properties and body.property not in claims.properties:
             raise Forbidden(f"property {body.property!r} is out of your scope")
@@ -262,7 +263,7 @@ def device_routes(  # noqa: C901  # a list of small routes
 
             return await once(request, tx, clock, claims.sub, claims.tenant_id, effect)
 
-    @routes.get("/{device_id}")
+    @routes.get("/{device_id:uuid}")
     async def show(device_id: UUID, response: Response, claims: Member) -> dict[str, Any]:
         async with database.reading(claims.tenant_id) as tx:
             row = await queries.device_by_id(tx, tenant_id=claims.tenant_id, device_id=device_id)
@@ -271,7 +272,7 @@ def device_routes(  # noqa: C901  # a list of small routes
         response.headers["ETag"] = f'"{row["row_version"]}"'
         return dict(row)
 
-    @routes.delete("/{device_id}", status_code=204)
+    @routes.delete("/{device_id:uuid}", status_code=204)
     async def revoke(device_id: UUID, claims: Member) -> Response:
         if OrgRole.IT_ADMIN not in claims.org_roles:
             raise Forbidden("only an IT admin revokes devices")

@@ -3,6 +3,7 @@
 DomainError
 ├── TenantNotFound     404 REGISTRY.TENANT_NOT_FOUND
 ├── SlugTaken          409 REGISTRY.SLUG_TAKEN
+├── AddressTaken       409 REGISTRY.ADDRESS_TAKEN
 ├── IllegalTransition  409 REGISTRY.ILLEGAL_TRANSITION, with allowed_transitions
 ├── BadSignature       401 REGISTRY.BAD_SIGNATURE
 ├── StaleOrder         409 REGISTRY.STALE_ORDER
@@ -24,6 +25,12 @@ class SlugTaken(Conflict):
     """Another tenant has the slug, or it is reserved."""
 
     code = "REGISTRY.SLUG_TAKEN"
+
+
+class AddressTaken(Conflict):
+    """The e-mail address belongs to a member of another tenant."""
+
+    code = "REGISTRY.ADDRESS_TAKEN"
 
 
 class IllegalTransition(Conflict):

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import httpx
 
 from chassis.errors import Transient
+from services.registry.errors import AddressTaken
 
 
 class IdentityUnavailable(Transient):
@@ -25,7 +26,7 @@ class NewMember:
 
 
 class IdentityProvider(Protocol):
-    """Every call finds what an earlier one made. All raise IdentityUnavailable."""
+    """Every call finds what an earlier one made. All raise IdentityUnavailable; that of a member AddressTaken."""
 
     async def find_or_create_organisation(self, operation_id: str, alias: str, name: str) -> str: ...
 
@@ -56,6 +57,8 @@ class LocalIdentity:
         try:
             async with httpx.AsyncClient(timeout=5.0, trust_env=False) as http:
                 answer = await http.request(method, f"{self._url}{path}", json=body, headers=self._headers)
+                if answer.status_code == httpx.codes.CONFLICT:
+                    raise AddressTaken("a member of another tenant has this e-mail address")
                 found: dict[str, Any] = answer.raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
             raise IdentityUnavailable(f"{method} {path}: {error!r}") from error

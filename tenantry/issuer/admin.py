@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis.errors import NotFound, Unauthorized
+from chassis.errors import Conflict, NotFound, Unauthorized
 from tenantry.issuer.signing import AUDIENCES, Signer
 from tenantry.issuer.state import State
 
@@ -95,9 +95,12 @@ def router(state: State, signer: Signer, admin_secret: str) -> APIRouter:  # noq
         if state.get("organisation", org_id) is None:
             raise NotFound(f"there is no organisation {org_id}")
         email = body.email.lower()
-        known = state.get("address", email)
+        address = state.get("address", email)
+        known = state.get("member", address["member_id"]) if address else None
+        if known is not None and known["org_id"] != org_id:
+            raise Conflict("a member of another organisation has this address")
         member = {
-            "id": known["member_id"] if known else str(uuid.uuid4()),
+            "id": known["id"] if known else str(uuid.uuid4()),
             "org_id": org_id,
             **body.model_dump(),
         }

@@ -7,8 +7,12 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Query, Request
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import BaseModel, ConfigDict, Field
 
+from chassis import telemetry
 from chassis.context import current_origin
 from chassis.errors import Conflict, Transient
 from chassis.health import Health
@@ -37,6 +41,10 @@ def routes() -> APIRouter:  # noqa: C901  # a list of small routes
     @found.get("/parcels/{number}")
     async def show(number: int, size: Annotated[int, Query(ge=1)] = 1) -> dict[str, Any]:
         return {"number": number, "size": size}
+
+    @found.delete("/parcels/{number}")
+    async def drop(number: int) -> None:
+        pass
 
     @found.post("/parcels", status_code=201)
     async def create(parcel: Parcel) -> dict[str, Any]:
@@ -132,7 +140,7 @@ async def test_every_error_is_a_problem_with_the_callers_trace(
 
 
 async def test_a_method_that_is_not_allowed_names_those_that_are(api: httpx.AsyncClient) -> None:
-    assert (await api.put("/v1/parcels/1")).headers["allow"] == "GET"
+    assert (await api.put("/v1/parcels/1")).headers["allow"] == "DELETE, GET"
 
 
 @pytest.mark.parametrize(
@@ -257,6 +265,19 @@ async def test_a_request_continues_the_callers_trace_and_names_its_origin(api: h
     answer = (await api.get("/v1/origin", headers={"traceparent": TRACEPARENT, "x-request-id": "r-1"})).json()
     assert answer["correlation"] == "r-1"
     assert answer["trace"].split("-")[1] == TRACE
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("/v1/parcels/7", "GET /v1/parcels/{number}"), ("/v1/nowhere", "GET")]
+)
+async def test_a_span_is_named_by_its_route(
+    api: httpx.AsyncClient, path: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(telemetry, "_tracer", provider.get_tracer("test"))
+    await api.get(path)
+    assert [span.name for span in exporter.get_finished_spans()] == [name]
 
 
 @pytest.mark.parametrize("given", ["x" * 65, "a\x01b"])
