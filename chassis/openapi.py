@@ -89,7 +89,7 @@ def schemes_of(app: FastAPI) -> dict[tuple[str, str], str]:
         if isinstance(route.original_route, APIRoute):
             scheme = next(schemes_below(route.dependant), None)
             if scheme is not None:
-                found |= {(route.path_format, method.lower()): scheme for method in route.methods or ()}
+                found |= {(str(route.path_format), method.lower()): scheme for method in route.methods or ()}
     return found
 
 
