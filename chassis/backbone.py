@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import APIRouter
 
@@ -15,6 +16,7 @@ from chassis.health import Health
 from chassis.http import create_api
 from chassis.inbox import Consumer, InboxSettings
 from chassis.intake import Apply
+from chassis.migrate import newest
 from chassis.outbox import Lane
 from chassis.relay import Relay
 from chassis.replay import ReplayResponder
@@ -55,7 +57,7 @@ class Backbone:
         return Service(
             self.name,
             self.health,
-            [HttpServer(app, settings.host, settings.port), *servers],
+            [HttpServer(app, settings.host, settings.port, grace=settings.drain_seconds), *servers],
             [*self.parts, *parts],
             [self.database.open, self.bus.connect, self.replay.register],
             [self.bus.close, self.database.close],
@@ -63,14 +65,15 @@ class Backbone:
         )
 
 
-def connect(name: str, settings: ServiceSettings) -> tuple[Database, Bus]:
-    """The pools and the bus of a service; both connect in the background."""
+def connect(name: str, settings: ServiceSettings, migrations: Path) -> tuple[Database, Bus]:
+    """The pools and the bus of a service; both connect in the background. Ready from the last of `migrations` on."""
     database = Database(
         name,
         settings.database_url.get_secret_value(),
         settings.worker_database_url.get_secret_value(),
         app_connections=settings.app_connections,
         worker_connections=settings.worker_connections,
+        needs=newest(name, migrations),
     )
     return database, Bus(name, settings.nats_url, settings.nats_seed.get_secret_value())
 

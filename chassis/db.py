@@ -6,7 +6,7 @@ bypasses it with a short list of grants, `<service>_owner` owns everything and o
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 30.0
 RETRY_SECONDS = 0.5
+APPLIED = "select component, max(version) as version from schema_migration group by component"
 
 # What a lost, refused or restarting server looks like through asyncpg.
 CONNECTION_ERRORS = (
@@ -136,14 +137,18 @@ class Database:
         *,
         app_connections: int = 10,
         worker_connections: int = 6,
+        needs: Mapping[str, int] | None = None,
     ) -> None:
+        """`needs`: component → the migration below which this code cannot work; newer ones are tolerated."""
         self.service = service
+        self._needs = needs or {"chassis": 1}
         self.urls = (database_url, worker_database_url)
         self._worker_url = worker_database_url
         self._pools = {
             "app": _pool(service, database_url, app_connections),
             "worker": _pool(service, worker_database_url, worker_connections),
         }
+        self._is_migrated = False
         self._open: set[str] = set()
         self._opening = {"app": asyncio.Lock(), "worker": asyncio.Lock()}
 
@@ -157,12 +162,27 @@ class Database:
         self._open.clear()
 
     async def is_ready(self) -> bool:
-        """Whether the server answers and this service's schema is migrated."""
+        """Whether the server answers and this service's schema is migrated far enough."""
         try:
-            async with self.platform_reading() as tx:
-                return bool(await tx.fetchval("select count(*) from schema_migration"))
+            async with self._connection("worker") as connection:
+                await self._check_migrated(connection)
         except (Transient, asyncpg.PostgresError):
             return False
+        return True
+
+    async def _check_migrated(self, connection: asyncpg.Connection) -> None:
+        """Raises DatabaseUnavailable below the version that this code needs."""
+        try:
+            rows = await connection.fetch(APPLIED)
+        except asyncpg.UndefinedTableError:
+            rows = []
+        applied = {row["component"]: row["version"] for row in rows}
+        for component, version in self._needs.items():
+            if applied.get(component, 0) < version:
+                raise DatabaseUnavailable(
+                    f"{self.service}: migration {component}/{version:04d} is missing; run `tenantry migrate`"
+                )
+        self._is_migrated = True
 
     async def wait_ready(self) -> None:
         """Wait, for ever if need be, until the database is there and migrated."""
@@ -236,6 +256,8 @@ class Database:
         except CONNECTION_ERRORS as error:
             raise DatabaseUnavailable(f"{self.service}: {error!r}") from error
         try:
+            if not self._is_migrated:  # nobody sees a schema that is not there yet
+                await self._check_migrated(connection)  # type: ignore[arg-type]  # a proxy with its methods
             yield connection  # type: ignore[misc]  # a proxy with the connection's own methods
         except (
             asyncpg.PostgresConnectionError,
@@ -273,7 +295,7 @@ def load_queries(path: Path) -> Any:
 def _pool(service: str, url: str, connections: int) -> asyncpg.Pool:
     return asyncpg.create_pool(
         url,
-        min_size=1,
+        min_size=0,  # a pool whose first connection fails closes itself for good
         max_size=connections,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,

@@ -66,6 +66,14 @@ def migrations_in(component: str, folder: Path) -> list[Migration]:
     return found
 
 
+def newest(component: str, folder: Path) -> dict[str, int]:
+    """Component → the version that this checkout's code needs at least, the chassis' own included."""
+    return {
+        "chassis": len(migrations_in("chassis", CHASSIS)),
+        component: len(migrations_in(component, folder)),
+    }
+
+
 async def migrate(
     service: str, migration_database_url: str, service_migrations: Path | None
 ) -> list[Migration]:

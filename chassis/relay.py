@@ -113,15 +113,17 @@ class Relay:
         }
 
     async def _lead(self, leader: Leader) -> None:
+        pause = shortest = self._settings.retry / 10
         while await leader.holds():
             await self._bus.wait_connected()
             try:
                 state = await self._resume(leader)
-                self._state = state
+                pause, self._state = shortest, state
                 await self._work(leader, state)
             except BusUnavailable as error:
                 log.warning("relay.publish_refused", lane=self._lane.name, error=str(error))
-                await asyncio.sleep(self._settings.retry / 10)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, self._settings.retry)
 
     async def _work(self, leader: Leader, state: RelayState) -> NoReturn:
         """Publish what is numbered and not in the stream, then number and publish for ever."""

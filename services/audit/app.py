@@ -1,6 +1,7 @@
 """Composes audit: the only file that knows all the others."""
 
 import base64
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -17,12 +18,13 @@ from services.audit.note import Signer
 from services.audit.settings import Settings
 
 SERVICE = "audit"
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def compose(settings: Settings) -> Service:
     """Called inside the running loop."""
     clock = SystemClock()
-    database, bus = connect(SERVICE, settings)
+    database, bus = connect(SERVICE, settings, MIGRATIONS)
     key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(settings.signing_key.get_secret_value()))
     signer = Signer(settings.signing_name, key)
     shared = backbone(

@@ -1,5 +1,7 @@
 """Composes the bff: the only file that knows all the others."""
 
+from pathlib import Path
+
 from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
 from chassis.outbox import Lane
@@ -18,12 +20,13 @@ from services.bff.settings import Settings
 from services.bff.streams import Streams
 
 SERVICE = "bff"
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def compose(settings: Settings) -> Service:
     """Called inside the running loop."""
     clock = SystemClock()
-    database, bus = connect(SERVICE, settings)
+    database, bus = connect(SERVICE, settings, MIGRATIONS)
     shared = backbone(
         SERVICE,
         settings,

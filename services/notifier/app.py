@@ -1,5 +1,7 @@
 """Composes the notifier: the only file that knows all the others."""
 
+from pathlib import Path
+
 from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
@@ -15,12 +17,13 @@ from services.notifier.settings import Settings
 from services.notifier.signatures import Sealing
 
 SERVICE = "notifier"
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def compose(settings: Settings) -> Service:
     """Called inside the running loop."""
     clock = SystemClock()
-    database, bus = connect(SERVICE, settings)
+    database, bus = connect(SERVICE, settings, MIGRATIONS)
     tokens = ServiceTokens(settings.oidc_issuer, SERVICE, settings.service_key.get_secret_value())
     sealing = Sealing(settings.sealing_key.get_secret_value())
     shared = backbone(

@@ -1,5 +1,7 @@
 """Composes the registry: the only file that knows all the others."""
 
+from pathlib import Path
+
 from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
@@ -11,12 +13,13 @@ from services.registry.pushes import ClaimsPusher
 from services.registry.settings import Settings
 
 SERVICE = "registry"
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def compose(settings: Settings) -> Service:
     """Called inside the running loop."""
     clock = SystemClock()
-    database, bus = connect(SERVICE, settings)
+    database, bus = connect(SERVICE, settings, MIGRATIONS)
     identity = LocalIdentity(settings.identity_admin_url, settings.identity_admin_secret.get_secret_value())
     shared = backbone(SERVICE, settings, clock, database, bus)
     authenticate = Authenticate(shared.verifier)

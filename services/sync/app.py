@@ -1,5 +1,7 @@
 """Composes sync: the only file that knows all the others."""
 
+from pathlib import Path
+
 from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
@@ -11,12 +13,13 @@ from services.sync.model import Cursors
 from services.sync.settings import Settings
 
 SERVICE = "sync"
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def compose(settings: Settings) -> Service:
     """Called inside the running loop."""
     clock = SystemClock()
-    database, bus = connect(SERVICE, settings)
+    database, bus = connect(SERVICE, settings, MIGRATIONS)
     shared = backbone(SERVICE, settings, clock, database, bus, hears={"REGISTRY": dispatch(HANDLERS)})
     cursors = Cursors(settings.cursor_key.get_secret_value())
     return shared.service([api.router(database, Authenticate(shared.verifier), cursors, clock, settings)])
