@@ -54,7 +54,7 @@ async def test_a_file_that_was_changed_after_it_had_been_applied_is_refused(
 ) -> None:
     for file in folder_of("sync").iterdir():
         (tmp_path / file.name).write_text(file.read_text() + "\n-- another thought\n")
-    with pytest.raises(MigrationError, match="0001.*write a new migration"):
+    with pytest.raises(MigrationError, match=r"0001.*write a new migration"):
         await migrate("sync", service_dsns("sync").migration_database_url, tmp_path)
 
 

@@ -76,8 +76,9 @@ def registry_alone(stack: Stack) -> Child:
 def half_sent(stack: Stack) -> socket.socket:
     """A request of which all but the last byte has arrived."""
     connection = socket.create_connection(("127.0.0.1", stack.ports["registry"]), timeout=20)
-    head = f"POST /webhooks/erpnext HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
-    connection.sendall(head.encode() + BODY[:-1])
+    head = ["POST /webhooks/erpnext HTTP/1.1", "Host: x", "Content-Type: application/json"]
+    length = f"Content-Length: {len(BODY)}"
+    connection.sendall("\r\n".join([*head, length, "", ""]).encode() + BODY[:-1])
     return connection
 
 

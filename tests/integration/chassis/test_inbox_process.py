@@ -13,7 +13,7 @@ from tests.infra import ServiceDsns, TestNats, eventually
 from tests.integration.chassis.kinds import AskConsumer, Running, acknowledged_up_to, all_acknowledged
 from tests.integration.chassis.numbered_events import publish, several
 from tests.integration.chassis.stage import Stage, one_by_one
-from tests.integration.chassis.test_inbox_failures import shorten_ack_wait
+from tests.integration.chassis.test_inbox_failures import set_ack_wait
 
 
 async def test_a_consumer_killed_before_it_acknowledges_doubles_nothing(
@@ -25,7 +25,7 @@ async def test_a_consumer_killed_before_it_acknowledges_doubles_nothing(
     ops_bus: Bus,
     consumer_info: AskConsumer,
 ) -> None:
-    await shorten_ack_wait(ops_bus, 0.5)
+    await set_ack_wait(ops_bus, 0.5)
     events = several(50)
     await publish(registry_bus, events)
     dying = await asyncio.create_subprocess_exec(
