@@ -174,8 +174,8 @@ class Database:
         """Raises DatabaseUnavailable below the version that this code needs."""
         try:
             rows = await connection.fetch(APPLIED)
-        except asyncpg.UndefinedTableError:
-            rows = []
+        except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+            rows = []  # roles and schema are being made
         applied = {row["component"]: row["version"] for row in rows}
         for component, version in self._needs.items():
             if applied.get(component, 0) < version:

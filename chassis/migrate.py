@@ -83,8 +83,9 @@ async def migrate(
         wanted += migrations_in(service, service_migrations)
     connection = await _owner(service, migration_database_url)
     try:
-        await connection.execute(LEDGER)
-        await connection.execute(f"grant select on schema_migration to {service}_app, {service}_worker")
+        await connection.execute(  # both or none: a service may look at any moment
+            f"{LEDGER}; grant select on schema_migration to {service}_app, {service}_worker"
+        )
         return [migration for migration in wanted if await _apply(connection, migration)]
     finally:
         await connection.close()
