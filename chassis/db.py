@@ -92,6 +92,12 @@ class Tx(ReadTx):
             callback()
 
     @contextlib.asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What fails inside is undone, and the transaction goes on."""
+        async with self._connection.transaction():
+            yield
+
+    @contextlib.asynccontextmanager
     async def acting_for(self, tenant_id: UUID) -> AsyncIterator[None]:
         """Inside a worker's transaction: under the app role and this tenant's row-level security, then back."""
         await self._connection.execute(f"set local role {self.service}_app")
@@ -290,6 +296,11 @@ async def set_tenant(connection: asyncpg.Connection, tenant_id: UUID | None) -> 
 def load_queries(path: Path) -> Any:
     """The named queries of a file; `select` ones are asynchronous iterators of records."""
     return aiosql.from_path(path, "asyncpg", mandatory_parameters=False)
+
+
+async def rows(found: AsyncIterator[asyncpg.Record]) -> list[dict[str, Any]]:
+    """All rows of a named query that answers many."""
+    return [dict(row) async for row in found]
 
 
 def _pool(service: str, url: str, connections: int) -> asyncpg.Pool:

@@ -1,6 +1,8 @@
 """Strong ETags of row versions; changes must name the version that they were made for (RFC 9110 §13.1.1)."""
 
-from fastapi import Request
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
 
 from chassis.errors import DomainError
 
@@ -17,6 +19,18 @@ class Stale(DomainError):
 
     code = "CHASSIS.STALE"
     status = 412
+
+
+async def declared(
+    if_match: Annotated[
+        str | None, Header(description="The ETag that was read; `*` is refused", examples=['"3"'])
+    ] = None,  # checked by `require_match`; declared so that the document tells it
+) -> None:
+    del if_match
+
+
+IfMatch = Annotated[None, Depends(declared)]
+"""A parameter of every route that changes something which has an ETag."""
 
 
 def etag_of(version: int) -> str:

@@ -61,12 +61,51 @@ class TenantActivatedV1(TenantEvent):
     activated_at: Time
 
 
+class TenantTrialExpiringV1(TenantEvent):
+    """The trial ends soon; said on the days that the ladder names (7 and 12). `warned_at` is that day's instant."""
+
+    type: ClassVar = "registry.tenant.trial_expiring.v1"
+
+    trial_ends_at: Time
+    warned_at: Time
+
+
+class TenantPlanChangedV1(TenantEvent):
+    """An active tenant bought something else: another plan, other products or another term."""
+
+    type: ClassVar = "registry.tenant.plan_changed.v1"
+
+    old_plan: Plan
+    plan: Plan
+    products: tuple[str, ...]
+    contract_end: date | None
+    ent_v: int
+    changed_at: Time
+
+
+class TenantHoldPlacedV1(TenantEvent):
+    """Nothing destructive happens to the tenant by itself before `held_until`."""
+
+    type: ClassVar = "registry.tenant.hold_placed.v1"
+
+    hold_id: UUID
+    held_until: Time
+
+
+class TenantHoldReleasedV1(TenantEvent):
+    """The hold is over before its time."""
+
+    type: ClassVar = "registry.tenant.hold_released.v1"
+
+    hold_id: UUID
+
+
 class TenantFrozenV1(TenantEvent):
     """Reads and exports go on, writes are refused; what ends it depends on `frozen_reason`."""
 
     type: ClassVar = "registry.tenant.frozen.v1"
 
-    frozen_reason: Literal["cancelled", "trial_expired", "non_payment"]
+    frozen_reason: Literal["cancelled", "trial_expired", "non_payment", "contract_end"]
     frozen_at: Time
     archive_at: Time
 
@@ -248,6 +287,10 @@ EVENTS: tuple[type[Event], ...] = (
     TenantCreatedV1,
     TenantTrialStartedV1,
     TenantActivatedV1,
+    TenantTrialExpiringV1,
+    TenantPlanChangedV1,
+    TenantHoldPlacedV1,
+    TenantHoldReleasedV1,
     TenantFrozenV1,
     TenantReactivatedV1,
     TenantArchivedV1,

@@ -5,12 +5,19 @@ from pathlib import Path
 from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
+from chassis.pages import PageTokens
 from chassis.runtime import Service
-from services.registry import api, directory
+from services.registry import directory
+from services.registry.catalogue import api as catalogue
+from services.registry.devices import api as devices
+from services.registry.entitlements.pushes import ClaimsPusher
 from services.registry.erp import LocalErp
 from services.registry.identity import LocalIdentity
-from services.registry.pushes import ClaimsPusher
+from services.registry.members import api as members
+from services.registry.orders import api as orders
 from services.registry.settings import Settings
+from services.registry.tenants import api as tenants
+from services.registry.tenants.due import DueActions
 
 SERVICE = "registry"
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -25,13 +32,21 @@ def compose(settings: Settings) -> Service:
     authenticate = Authenticate(shared.verifier)
     # Enrolment comes before the device is known, with the token that is bound to the key being enrolled.
     enrolling = Authenticate(shared.verifier, accepts_bound=True)
+    page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
     secret = settings.erp_webhook_secret.get_secret_value()
     return shared.service(
         [
-            api.operator_routes(database, authenticate, identity, clock, settings),
-            api.erp_routes(database, LocalErp(settings.erp_folder), clock, secret),
-            api.device_routes(database, enrolling, clock, settings),
+            tenants.router(database, authenticate, identity, clock, settings, page_tokens),
+            members.router(database, authenticate, identity, clock),
+            catalogue.router(database, authenticate),
+            orders.router(database, LocalErp(settings.erp_folder), clock, settings.ladder, secret),
+            devices.router(database, enrolling, clock, settings),
             directory.router(database, authenticate),
         ],
-        [ClaimsPusher(database, identity, clock, every=settings.push_seconds)],
+        [
+            ClaimsPusher(database, identity, clock, every=settings.push_seconds),
+            DueActions(
+                database, clock, settings.ladder, every=settings.due_seconds, batch=settings.due_batch
+            ),
+        ],
     )

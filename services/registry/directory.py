@@ -6,12 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from chassis.auth import Authenticate, require_service
-from chassis.db import Database
+from chassis.db import Database, rows
 from contracts.claims import Claims
 from contracts.roles import OrgRole
-from services.registry import store
+from services.registry.devices.store import queries as devices
+from services.registry.entitlements.store import queries as entitlements
 from services.registry.errors import DeviceNotFound, TenantNotFound
-from services.registry.store import queries
+from services.registry.members.store import queries as members
+from services.registry.tenants import store
 
 
 def router(database: Database, authenticate: Authenticate) -> APIRouter:
@@ -25,7 +27,7 @@ def router(database: Database, authenticate: Authenticate) -> APIRouter:
     async def tenant(tenant_id: UUID, caller: Annotated[Claims, any_service]) -> dict[str, Any]:
         async with database.reading(tenant_id) as tx:
             found = await store.tenant(tx, tenant_id)
-            products = await store.rows(queries.products_of_tenant(tx, tenant_id=tenant_id))
+            products = await rows(entitlements.products_of_tenant(tx, tenant_id=tenant_id))
         names = ("slug", "name", "status", "plan", "ent_v", "locale", "time_zone", "org_id", "row_version")
         enabled = [product["product_key"] for product in products if product["enabled"]]
         return {
@@ -37,7 +39,7 @@ def router(database: Database, authenticate: Authenticate) -> APIRouter:
     @routes.get("/devices/{jkt}")
     async def device(tenant_id: UUID, jkt: str, caller: Annotated[Claims, only_bff]) -> dict[str, Any]:
         async with database.reading(tenant_id) as tx:
-            row = await queries.device_in_use(tx, tenant_id=tenant_id, jkt=jkt)
+            row = await devices.device_in_use(tx, tenant_id=tenant_id, jkt=jkt)
         if row is None:
             raise DeviceNotFound("no device in use has this key")
         return dict(row)
@@ -45,7 +47,7 @@ def router(database: Database, authenticate: Authenticate) -> APIRouter:
     @routes.get("/members/{member_id}")
     async def member(tenant_id: UUID, member_id: str, caller: Annotated[Claims, only_bff]) -> dict[str, Any]:
         async with database.reading(tenant_id) as tx:
-            row = await queries.member_by_id(tx, tenant_id=tenant_id, member_id=member_id)
+            row = await members.member_by_id(tx, tenant_id=tenant_id, member_id=member_id)
         if row is None:
             raise TenantNotFound(f"the tenant has no member {member_id}")
         return dict(row)
@@ -56,7 +58,7 @@ def router(database: Database, authenticate: Authenticate) -> APIRouter:
     ) -> dict[str, Any]:
         async with database.reading(tenant_id) as tx:
             await store.tenant(tx, tenant_id)
-            found = await store.rows(queries.recipients(tx, tenant_id=tenant_id, role=role.value))
+            found = await rows(members.recipients(tx, tenant_id=tenant_id, role=role.value))
         return {"recipients": found}
 
     return routes

@@ -3,11 +3,17 @@
 DomainError
 ├── TenantNotFound     404 REGISTRY.TENANT_NOT_FOUND
 ├── SlugTaken          409 REGISTRY.SLUG_TAKEN
+├── CustomerTaken      409 REGISTRY.CUSTOMER_TAKEN
 ├── AddressTaken       409 REGISTRY.ADDRESS_TAKEN
 ├── IllegalTransition  409 REGISTRY.ILLEGAL_TRANSITION, with allowed_transitions
+├── SlugMismatch       422 REGISTRY.SLUG_MISMATCH
+├── AlreadyHeld        409 REGISTRY.ALREADY_HELD
+├── NotHeld            409 REGISTRY.NOT_HELD
+├── HoldTooLong        422 REGISTRY.HOLD_TOO_LONG
 ├── BadSignature       401 REGISTRY.BAD_SIGNATURE
 ├── StaleOrder         409 REGISTRY.STALE_ORDER
 ├── OrderNotSubmitted  422 REGISTRY.ORDER_NOT_SUBMITTED
+├── ProductUnknown     422 REGISTRY.PRODUCT_UNKNOWN
 ├── ChallengeInvalid   422 REGISTRY.CHALLENGE_INVALID
 └── DeviceNotFound     404 REGISTRY.DEVICE_NOT_FOUND
 """
@@ -27,6 +33,12 @@ class SlugTaken(Conflict):
     code = "REGISTRY.SLUG_TAKEN"
 
 
+class CustomerTaken(Conflict):
+    """Another tenant belongs to this customer of the ERP."""
+
+    code = "REGISTRY.CUSTOMER_TAKEN"
+
+
 class AddressTaken(Conflict):
     """The e-mail address belongs to a member of another tenant."""
 
@@ -37,6 +49,30 @@ class IllegalTransition(Conflict):
     """The transition table has no such move."""
 
     code = "REGISTRY.ILLEGAL_TRANSITION"
+
+
+class SlugMismatch(Invalid):
+    """The slug typed for confirmation is not the tenant's."""
+
+    code = "REGISTRY.SLUG_MISMATCH"
+
+
+class AlreadyHeld(Conflict):
+    """A hold is in force."""
+
+    code = "REGISTRY.ALREADY_HELD"
+
+
+class NotHeld(Conflict):
+    """No hold is in force."""
+
+    code = "REGISTRY.NOT_HELD"
+
+
+class HoldTooLong(Invalid):
+    """A hold lasts so many days at most."""
+
+    code = "REGISTRY.HOLD_TOO_LONG"
 
 
 class BadSignature(Unauthorized):
@@ -55,6 +91,12 @@ class OrderNotSubmitted(Invalid):
     """The ERP itself says that the order is not submitted, or does not know it."""
 
     code = "REGISTRY.ORDER_NOT_SUBMITTED"
+
+
+class ProductUnknown(Invalid):
+    """The catalogue has no such product."""
+
+    code = "REGISTRY.PRODUCT_UNKNOWN"
 
 
 class ChallengeInvalid(Invalid):

@@ -74,6 +74,7 @@ class Environment:
         """What only this service is told."""
         return {
             "registry": {
+                "PAGE_TOKEN_KEY": self._secrets.page_tokens,
                 "ERP_WEBHOOK_SECRET": self._secrets.erp_webhook,
                 "ERP_FOLDER": str(self._folder / "erp"),
                 "IDENTITY_ADMIN_URL": f"{self.url('issuer')}/admin",

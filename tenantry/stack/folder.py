@@ -36,6 +36,7 @@ class Secrets:
     audit_signing: str
     notifier_sealing: str
     sync_cursor: str
+    page_tokens: str
     desktop_passphrase: str
 
 
@@ -104,7 +105,11 @@ class DataFolder:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 json.dump(new_secrets(), file, indent=2)
-        return Secrets(**json.loads(path.read_text()))
+        known = json.loads(path.read_text())
+        if missing := {name: value for name, value in new_secrets().items() if name not in known}:
+            known |= missing  # a folder of an earlier version
+            path.write_text(json.dumps(known, indent=2))
+        return Secrets(**known)
 
 
 def free_ports(count: int) -> list[int]:
@@ -142,5 +147,6 @@ def new_secrets() -> dict[str, Any]:
         "audit_signing": random_bytes(),
         "notifier_sealing": random_bytes(),
         "sync_cursor": random_bytes(),
+        "page_tokens": random_bytes(),
         "desktop_passphrase": secrets.token_urlsafe(24),
     }

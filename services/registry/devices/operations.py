@@ -21,8 +21,8 @@ from chassis.dpop import PRIVATE_PARTS, thumbprint
 from chassis.ids import uuid7
 from contracts.claims import Claims
 from contracts.registry import DeviceEnrolledV1, DeviceRevokedV1
+from services.registry.devices.store import queries
 from services.registry.errors import ChallengeInvalid, DeviceNotFound
-from services.registry.store import queries
 
 STRONG_ACR = frozenset({"mfa", "2", "phr", "phrh"})
 

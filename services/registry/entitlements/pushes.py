@@ -6,11 +6,11 @@ from datetime import timedelta
 import structlog
 
 from chassis.clock import Clock
-from chassis.db import Database
+from chassis.db import Database, rows
 from chassis.errors import Transient
-from services.registry import store
+from services.registry.entitlements.store import queries
 from services.registry.identity import IdentityProvider
-from services.registry.store import queries
+from services.registry.tenants.store import queries as tenants
 
 log = structlog.get_logger(__name__)
 BATCH = 100
@@ -38,7 +38,7 @@ class ClaimsPusher:
 
     async def push_due(self) -> None:
         async with self._database.platform_reading() as tx:
-            due = await store.rows(queries.due_pushes(tx, now=self._clock.now(), most=BATCH))
+            due = await rows(queries.due_pushes(tx, now=self._clock.now(), most=BATCH))
         for row in due:
             try:
                 await self._push(row["tenant_id"])
@@ -57,8 +57,8 @@ class ClaimsPusher:
 
     async def _push(self, tenant_id: object) -> None:
         async with self._database.platform_reading() as tx:
-            row = await queries.tenant_by_id(tx, tenant_id=tenant_id)
-            products = await store.rows(queries.products_of_tenant(tx, tenant_id=tenant_id))
+            row = await tenants.tenant_by_id(tx, tenant_id=tenant_id)
+            products = await rows(queries.products_of_tenant(tx, tenant_id=tenant_id))
         attributes = {
             "tenant_id": [str(tenant_id)],
             "plan": [row["plan"]],

@@ -4,18 +4,19 @@ import base64
 import hashlib
 import hmac
 from datetime import datetime
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis.db import Tx
+from chassis.db import Tx, rows
 from chassis.ids import uuid7
-from contracts.registry import Plan
-from services.registry import store, tenants
 from services.registry.erp import SalesOrder
 from services.registry.errors import BadSignature, StaleOrder
-from services.registry.store import queries
+from services.registry.orders.store import queries
+from services.registry.tenants import operations as tenants
+from services.registry.tenants.model import Ladder, Purchase, Trigger
+from services.registry.tenants.store import queries as tenant_queries
 
 SIGNATURE_HEADER = "X-Frappe-Webhook-Signature"
 
@@ -52,32 +53,34 @@ async def is_seen(tx: Tx, hint: OrderHint) -> bool:
 
 
 async def find_tenant(tx: Tx, customer: str) -> UUID | None:
-    found: UUID | None = await queries.tenant_of_customer(tx, erp_customer_id=customer)
+    found: UUID | None = await tenant_queries.tenant_of_customer(tx, erp_customer_id=customer)
     return found
 
 
-async def purchase_of(tx: Tx, order: SalesOrder) -> tenants.Purchase | str:
+async def purchase_of(tx: Tx, order: SalesOrder) -> Purchase | str:
     """What the order buys, or why that cannot be said."""
     codes = sorted({item.item_code for item in order.items})
-    mapped = {row["item_code"]: row for row in await store.rows(queries.items_by_code(tx, codes=codes))}
+    mapped = {row["item_code"]: row for row in await rows(queries.items_by_code(tx, codes=codes))}
     if unmapped := [code for code in codes if code not in mapped]:
         return f"unmapped items: {', '.join(unmapped)}"
     plans = {row["plan"] for row in mapped.values() if row["plan"]}
     if len(plans) != 1:
         return f"the order names {len(plans)} plans, one is needed"
     products = tuple(sorted(row["product_key"] for row in mapped.values() if row["product_key"]))
-    return tenants.Purchase(cast("Plan", plans.pop()), products, order.contract_start, order.contract_end)
+    return Purchase(plans.pop(), products, order.contract_start, order.contract_end)
 
 
-async def apply(tx: Tx, hint: OrderHint, order: SalesOrder, tenant_id: UUID, now: datetime) -> dict[str, Any]:
+async def apply(
+    tx: Tx, hint: OrderHint, order: SalesOrder, tenant_id: UUID, ladder: Ladder, now: datetime
+) -> dict[str, Any]:
     """Activate the tenant by its order, or leave a task for a person. Seen again: nothing changes."""
-    tenant = await store.lock_tenant(tx, tenant_id)
+    story = await tenants.locked(tx, tenant_id, ladder, now)
     if await is_seen(tx, hint):
         return {"outcome": "duplicate", "tenant_id": str(tenant_id)}
     purchase = await purchase_of(tx, order)
     if isinstance(purchase, str):
         return await leave_task(tx, hint, "sales_order_unclear", purchase, tenant_id, now)
-    await tenants.activate(tx, tenant, purchase, order.name, now)
+    await tenants.buy(tx, story, Trigger.SALES_ORDER, purchase, order.name, now)
     await keep(tx, hint, "activated", tenant_id, now)
     return {"outcome": "activated", "tenant_id": str(tenant_id)}
 

@@ -1,0 +1,1 @@
+"""Products that can be bought."""

@@ -1,0 +1,2 @@
+-- name: all_products
+select key, version, manifest from product order by key;

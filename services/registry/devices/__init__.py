@@ -1,0 +1,1 @@
+"""Enrolled desktop installations."""

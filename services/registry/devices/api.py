@@ -1,0 +1,95 @@
+"""HTTP in: enrolment by members, for the tenant in their token."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import Field
+
+from chassis.auth import Authenticate
+from chassis.clock import Clock
+from chassis.db import Database
+from chassis.errors import Forbidden
+from chassis.idempotency import Keyed, once
+from contracts.claims import Claims
+from contracts.roles import BackofficeRole, OrgRole
+from services.registry.bodies import Body, Text
+from services.registry.devices import operations as devices
+from services.registry.devices.store import queries
+from services.registry.errors import DeviceNotFound, TenantNotFound
+from services.registry.settings import Settings
+
+
+class DeviceIn(Body):
+    """An installation's public key and the proof that it holds the private one."""
+
+    challenge: Annotated[str, Field(min_length=20, max_length=100)]
+    signature: Annotated[str, Field(min_length=80, max_length=100)]
+    jwk: Annotated[dict[str, str], Field(max_length=10)]
+    name: Text
+    os: Text
+    property: Text
+    cohort: BackofficeRole
+
+
+def router(  # noqa: C901  # a list of small routes
+    database: Database, authenticate: Authenticate, clock: Clock, settings: Settings
+) -> APIRouter:
+    """Enrolment by members, for the tenant in their token."""
+    routes = APIRouter(prefix="/v1/devices", tags=["devices"])
+
+    def member(claims: Annotated[Claims, Depends(authenticate)]) -> Claims:
+        if claims.tenant_id is None:
+            raise Forbidden("devices are enrolled by members; this token names no tenant")
+        return claims
+
+    Member = Annotated[Claims, Depends(member)]  # noqa: N806  # a type that holds the closure
+
+    def tenant_of(claims: Claims) -> UUID:
+        if claims.tenant_id is None:
+            raise TenantNotFound("this token names no tenant")
+        return claims.tenant_id
+
+    @routes.post("/challenges", status_code=201)
+    async def challenge(request: Request, claims: Member, key: Keyed) -> Response:
+        devices.require_second_factor(claims)
+        async with database.transaction(tenant_of(claims)) as tx:
+
+            async def effect() -> tuple[int, Any]:
+                text = await devices.challenge(
+                    tx, tenant_of(claims), claims.sub, clock.now(), settings.challenge_seconds
+                )
+                return 201, {"challenge": text, "expires_in": settings.challenge_seconds}
+
+            return await once(request, tx, clock, claims.sub, claims.tenant_id, effect)
+
+    @routes.post("", status_code=201)
+    async def enrol(body: DeviceIn, request: Request, claims: Member, key: Keyed) -> Response:
+        devices.require_second_factor(claims)
+        if claims.properties and body.property not in claims.properties:
+            raise Forbidden(f"property {body.property!r} is out of your scope")
+        async with database.transaction(tenant_of(claims)) as tx:
+
+            async def effect() -> tuple[int, Any]:
+                return 201, await devices.enrol(tx, claims, tenant_of(claims), body, clock.now())
+
+            return await once(request, tx, clock, claims.sub, claims.tenant_id, effect)
+
+    @routes.get("/{device_id:uuid}")
+    async def show(device_id: UUID, response: Response, claims: Member) -> dict[str, Any]:
+        async with database.reading(claims.tenant_id) as tx:
+            row = await queries.device_by_id(tx, tenant_id=claims.tenant_id, device_id=device_id)
+        if row is None:
+            raise DeviceNotFound(f"there is no device {device_id}")
+        response.headers["ETag"] = f'"{row["row_version"]}"'
+        return dict(row)
+
+    @routes.delete("/{device_id:uuid}", status_code=204)
+    async def revoke(device_id: UUID, claims: Member) -> Response:
+        if OrgRole.IT_ADMIN not in claims.org_roles:
+            raise Forbidden("only an IT admin revokes devices")
+        async with database.transaction(tenant_of(claims)) as tx:
+            await devices.revoke(tx, tenant_of(claims), device_id, "revoked by IT admin", clock.now())
+        return Response(status_code=204)
+
+    return routes

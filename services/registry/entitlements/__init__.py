@@ -1,0 +1,1 @@
+"""What a tenant may use, and telling it to the identity provider."""

@@ -1,0 +1,64 @@
+"""HTTP in, for operators."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from chassis.auth import Authenticate, require_realm_role
+from chassis.clock import Clock
+from chassis.db import Database
+from chassis.idempotency import Keyed, once
+from contracts.claims import Claims
+from contracts.roles import BackofficeRole, OrgRole, RealmRole
+from services.registry.bodies import Body, Email, Language, Text
+from services.registry.identity import IdentityProvider, NewMember
+from services.registry.members import operations as members
+from services.registry.tenants import store
+from services.registry.tenants.store import queries
+
+
+class MemberIn(Body):
+    """A person of the tenant."""
+
+    email: Email
+    name: Text
+    locale: Language = "en"
+    org_roles: list[OrgRole] = Field(default_factory=list, max_length=10)
+    backoffice_roles: list[BackofficeRole] = Field(default_factory=list, max_length=10)
+    properties: list[Text] = Field(default_factory=list, max_length=500)
+
+
+def router(
+    database: Database, authenticate: Authenticate, identity: IdentityProvider, clock: Clock
+) -> APIRouter:
+    """Members are made by operators so far."""
+    routes = APIRouter(prefix="/v1/tenants/{tenant_id}/members", tags=["members"])
+    admin = require_realm_role(authenticate, RealmRole.PLATFORM_ADMIN)
+
+    @routes.post("", status_code=201)
+    async def add_member(
+        tenant_id: UUID, body: MemberIn, request: Request, claims: Annotated[Claims, admin], key: Keyed
+    ) -> Response:
+        async with database.reading(tenant_id) as reading:
+            org_id = (await store.tenant(reading, tenant_id)).org_id
+        member = NewMember(
+            body.email.lower(),
+            body.name,
+            body.locale,
+            [role.value for role in body.org_roles],
+            [role.value for role in body.backoffice_roles],
+            body.properties,
+        )
+        member_id = await identity.find_or_create_member(org_id, member)
+        async with database.transaction(tenant_id) as tx:
+
+            async def effect() -> tuple[int, Any]:
+                await queries.lock_tenant(tx, tenant_id=tenant_id)
+                version = await members.join(tx, tenant_id, member_id, member)
+                return 201, {"member_id": member_id, "row_version": version}
+
+            return await once(request, tx, clock, claims.sub, tenant_id, effect)
+
+    return routes

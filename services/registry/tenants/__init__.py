@@ -1,0 +1,1 @@
+"""Tenants: their life, what is planned for them, what has happened to them."""

@@ -1,0 +1,346 @@
+"""HTTP in, for operators: tenants and their life."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AwareDatetime, Field
+
+from chassis.auth import Authenticate, require_realm_role
+from chassis.clock import Clock
+from chassis.db import Database, ReadTx, Tx, rows
+from chassis.etags import IfMatch, etag_of, require_match
+from chassis.idempotency import Keyed, once
+from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from contracts.claims import Claims
+from contracts.roles import OrgRole, RealmRole
+from services.registry.bodies import Body, Email, Language, Slug, Text
+from services.registry.catalogue.store import queries as catalogue
+from services.registry.entitlements.store import queries as entitlements
+from services.registry.errors import ProductUnknown
+from services.registry.identity import IdentityProvider, NewMember
+from services.registry.members import operations as members
+from services.registry.settings import Settings
+from services.registry.tenants import operations as tenants
+from services.registry.tenants import store
+from services.registry.tenants.model import Purchase, Story, Tenant, Trigger, allowed_triggers
+from services.registry.tenants.store import queries
+from services.registry.tenants.timeline import timeline
+
+Status = Literal["trial", "active", "frozen", "archived"]
+SHOWN = (
+    "slug", "name", "kind", "status", "plan", "locale", "time_zone", "org_id", "ent_v", "row_version", "trial_ends_at",
+    "contract_start", "contract_end", "frozen_reason", "frozen_at", "archived_at", "cancel_at", "cancel_reason",
+    "held_until",
+)  # fmt: skip
+
+
+class ItAdminIn(Body):
+    """The first member; gets the role IT_ADMIN."""
+
+    email: Email
+    name: Text
+    locale: Language = "en"
+
+
+class TenantIn(Body):
+    """A tenant to be."""
+
+    slug: Slug
+    name: Text
+    kind: Literal["real"] = "real"
+    locale: Language = "en"
+    time_zone: Text = "Europe/Berlin"
+    erp_customer_id: Annotated[str, Field(min_length=1, max_length=140)] | None = None
+    it_admin: ItAdminIn
+
+
+class ActivationIn(Body):
+    """A purchase that an operator enters by hand; `reference` names the order or the payment."""
+
+    source: Literal["sales_order", "payment"]
+    reference: Text
+    plan: Literal["starter", "professional", "enterprise"]
+    products: Annotated[list[Text], Field(max_length=100)]
+    contract_start: date | None = None
+    contract_end: date | None = None
+
+
+class CancellationIn(Body):
+    """Freezes `now`, or when the paid period ends; the slug is typed again."""
+
+    effective: Literal["now", "period_end"]
+    reason: Literal["price", "missing_feature", "switched", "no_longer_needed", "service", "other"]
+    slug: Text
+
+
+class FreezeIn(Body):
+    """Why an operator freezes; the evidence names the document."""
+
+    reason: Literal["non_payment", "contract_end"]
+    evidence: Text
+
+
+class HoldIn(Body):
+    """Postpones what destroys."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    days: Annotated[int, Field(ge=1, le=366)]
+
+
+def tenant_out(tenant: Tenant, products: list[dict[str, Any]]) -> dict[str, Any]:
+    """A tenant as callers see it."""
+    enabled = [product["product_key"] for product in products if product["enabled"]]
+    return {
+        "tenant_id": str(tenant.tenant_id),
+        **{name: getattr(tenant, name) for name in SHOWN},
+        "products": enabled,
+        "allowed_transitions": sorted(allowed_triggers(tenant)),
+    }
+
+
+async def shown(tx: ReadTx, tenant_id: UUID) -> dict[str, Any]:
+    tenant = await store.tenant(tx, tenant_id)
+    return tenant_out(tenant, await rows(entitlements.products_of_tenant(tx, tenant_id=tenant_id)))
+
+
+async def purchase_of(tx: ReadTx, body: ActivationIn) -> Purchase:
+    """Raises ProductUnknown."""
+    known = {row["key"] for row in await rows(catalogue.all_products(tx))}
+    if unknown := [key for key in body.products if key not in known]:
+        raise ProductUnknown(f"products: {', '.join(unknown)} not in the catalogue")
+    return Purchase(body.plan, tuple(sorted(set(body.products))), body.contract_start, body.contract_end)
+
+
+class Changes:
+    """One change of a tenant: its version checked, its story locked, its new state answered."""
+
+    def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
+        self._database = database
+        self._clock = clock
+        self._ladder = settings.ladder
+
+    async def make(
+        self, request: Request, tenant_id: UUID, principal: str, change: Any, *, status: int = 200
+    ) -> Response:
+        """`change(tx, story, now)` runs once per Idempotency-Key; `If-Match` names the version it was meant for."""
+        headers: dict[str, str] = {}
+        async with self._database.transaction(tenant_id) as tx:
+
+            async def effect() -> tuple[int, Any]:
+                now = self._clock.now()
+                story = await tenants.locked(tx, tenant_id, self._ladder, now)
+                require_match(request, story.tenant.row_version)
+                tenant = await change(tx, story, now)
+                headers["ETag"] = etag_of(tenant.row_version)
+                return status, await shown(tx, tenant_id)
+
+            return await once(request, tx, self._clock, principal, tenant_id, effect, headers)
+
+
+def router(
+    database: Database,
+    authenticate: Authenticate,
+    identity: IdentityProvider,
+    clock: Clock,
+    settings: Settings,
+    page_tokens: PageTokens,
+) -> APIRouter:
+    """Reading for operators and support, changing for operators only."""
+    routes = APIRouter(prefix="/v1/tenants", tags=["tenants"])
+    admin = require_realm_role(authenticate, RealmRole.PLATFORM_ADMIN)
+    reader = require_realm_role(authenticate, RealmRole.PLATFORM_ADMIN, RealmRole.SUPPORT_ENGINEER)
+    add_creation(routes, database, admin, identity, clock, settings)
+    add_reading(routes, database, reader, clock, settings, page_tokens)
+    add_moves(routes, Changes(database, clock, settings), admin)
+    add_holds(routes, Changes(database, clock, settings), admin, settings)
+    return routes
+
+
+def add_creation(
+    routes: APIRouter,
+    database: Database,
+    admin: Any,
+    identity: IdentityProvider,
+    clock: Clock,
+    settings: Settings,
+) -> None:
+    @routes.post("", status_code=201)
+    async def create(
+        body: TenantIn, request: Request, claims: Annotated[Claims, admin], key: Keyed
+    ) -> Response:
+        tenant_id = tenants.tenant_id_of(f"{claims.sub}:{key}")
+        operation_id = str(tenant_id)
+        asked = tenants.NewTenant(
+            body.slug, body.name, body.kind, body.locale, body.time_zone, body.erp_customer_id
+        )
+        async with database.platform_reading() as reading:
+            await tenants.refuse_taken(reading, tenant_id, asked, clock.now())
+        # Outside any transaction: find-or-create by the operation, so that a crash here is mended by trying again.
+        org_id = await identity.find_or_create_organisation(operation_id, body.slug, body.name)
+        # At once, not by the later push: whoever signs in first must get a token that names the tenant.
+        await identity.set_attributes(org_id, {"tenant_id": [str(tenant_id)]})
+        admin_in = body.it_admin
+        first = NewMember(
+            admin_in.email.lower(), admin_in.name, admin_in.locale, [OrgRole.IT_ADMIN.value], [], []
+        )
+        member_id = await identity.find_or_create_member(org_id, first)
+        async with database.transaction(tenant_id) as tx:
+
+            async def effect() -> tuple[int, Any]:
+                await tenants.start_trial(
+                    tx, tenant_id, asked, operation_id, org_id, clock.now(), settings.ladder
+                )
+                await members.join(tx, tenant_id, member_id, first)
+                return 201, {**await shown(tx, tenant_id), "it_admin_member_id": member_id}
+
+            return await once(request, tx, clock, claims.sub, tenant_id, effect)
+
+
+def add_reading(
+    routes: APIRouter,
+    database: Database,
+    reader: Any,
+    clock: Clock,
+    settings: Settings,
+    page_tokens: PageTokens,
+) -> None:
+    @routes.get("")
+    async def find(
+        request: Request,
+        response: Response,
+        claims: Annotated[Claims, reader],
+        status: Status | None = None,
+        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
+        page_token: Annotated[str | None, Query(max_length=500)] = None,
+    ) -> dict[str, Any]:
+        scope = {"list": "tenants", "status": status}
+        after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
+        async with database.platform_reading() as tx:
+            found = await rows(queries.tenants_page(tx, status=status, after=after, most=page_size + 1))
+        listed = [{**row, "tenant_id": str(row["tenant_id"])} for row in found]
+        page = page_tokens.page(listed, page_size, scope, ["tenant_id"])
+        link_next(request, response, page.next_page_token)
+        return {"tenants": page.items, "next_page_token": page.next_page_token}
+
+    @routes.get("/{tenant_id}")
+    async def show(tenant_id: UUID, response: Response, claims: Annotated[Claims, reader]) -> dict[str, Any]:
+        async with database.reading(tenant_id) as tx:
+            found = await shown(tx, tenant_id)
+        response.headers["ETag"] = etag_of(found["row_version"])
+        return found
+
+    @routes.get("/{tenant_id}/timeline")
+    async def show_timeline(
+        tenant_id: UUID,
+        claims: Annotated[Claims, reader],
+        simulate: bool = False,
+        until: AwareDatetime | None = None,
+    ) -> dict[str, Any]:
+        """Past moves and everything that will happen by itself; `simulate` with `until` stops the clock there."""
+        async with database.reading(tenant_id) as tx:
+            return await timeline(tx, tenant_id, settings.ladder, until if simulate else None)
+
+    @routes.get("/{tenant_id}/cancellation-preview")
+    async def preview(
+        tenant_id: UUID, claims: Annotated[Claims, reader], effective: tenants.Effective = "period_end"
+    ) -> dict[str, Any]:
+        """What cancelling now would do, and when; changes nothing."""
+        now = clock.now()
+        async with database.reading(tenant_id) as tx:
+            return tenants.preview(await store.story(tx, tenant_id, settings.ladder), effective, now)
+
+
+def add_moves(routes: APIRouter, changes: Changes, admin: Any) -> None:
+    @routes.post("/{tenant_id}/activation")
+    async def activate(
+        tenant_id: UUID,
+        body: ActivationIn,
+        request: Request,
+        claims: Annotated[Claims, admin],
+        key: Keyed,
+        match: IfMatch,
+    ) -> Response:
+        """Enter a purchase by hand: moves a tenant in trial, frozen or active to active with what was bought."""
+
+        async def change(tx: Tx, story: Story, now: datetime) -> Tenant:
+            purchase = await purchase_of(tx, body)
+            return await tenants.buy(tx, story, Trigger(body.source), purchase, body.reference, now)
+
+        return await changes.make(request, tenant_id, claims.sub, change)
+
+    @routes.post("/{tenant_id}/cancellation")
+    async def cancel(
+        tenant_id: UUID,
+        body: CancellationIn,
+        request: Request,
+        claims: Annotated[Claims, admin],
+        key: Keyed,
+        match: IfMatch,
+    ) -> Response:
+        """Freeze now, or when the paid period ends; see `cancellation-preview` first."""
+
+        async def change(tx: Tx, story: Story, now: datetime) -> Tenant:
+            return await tenants.cancel(tx, story, body.effective, body.reason, body.slug, now)
+
+        return await changes.make(request, tenant_id, claims.sub, change)
+
+    @routes.delete("/{tenant_id}/cancellation")
+    async def withdraw(
+        tenant_id: UUID, request: Request, claims: Annotated[Claims, admin], key: Keyed, match: IfMatch
+    ) -> Response:
+        """Take back a cancellation that has not taken effect."""
+        return await changes.make(request, tenant_id, claims.sub, tenants.withdraw)
+
+    @routes.post("/{tenant_id}/reactivation")
+    async def reactivate(
+        tenant_id: UUID, request: Request, claims: Annotated[Claims, admin], key: Keyed, match: IfMatch
+    ) -> Response:
+        """Take a cancelled tenant back within its grace; nothing was lost."""
+
+        async def change(tx: Tx, story: Story, now: datetime) -> Tenant:
+            return await tenants.move(tx, story, Trigger.REACTIVATION, claims.sub, now)
+
+        return await changes.make(request, tenant_id, claims.sub, change)
+
+    @routes.post("/{tenant_id}/freeze")
+    async def freeze(
+        tenant_id: UUID,
+        body: FreezeIn,
+        request: Request,
+        claims: Annotated[Claims, admin],
+        key: Keyed,
+        match: IfMatch,
+    ) -> Response:
+        """Freeze an active tenant that does not pay, or whose contract is over."""
+
+        async def change(tx: Tx, story: Story, now: datetime) -> Tenant:
+            return await tenants.move(tx, story, Trigger(body.reason), body.evidence, now)
+
+        return await changes.make(request, tenant_id, claims.sub, change)
+
+
+def add_holds(routes: APIRouter, changes: Changes, admin: Any, settings: Settings) -> None:
+    @routes.post("/{tenant_id}/hold", status_code=201)
+    async def place(
+        tenant_id: UUID,
+        body: HoldIn,
+        request: Request,
+        claims: Annotated[Claims, admin],
+        key: Keyed,
+        match: IfMatch,
+    ) -> Response:
+        """Postpone archiving and deleting for some days."""
+
+        async def change(tx: Tx, story: Story, now: datetime) -> Tenant:
+            return await tenants.hold(tx, story, body.reason, body.days, settings.hold_days, now)
+
+        return await changes.make(request, tenant_id, claims.sub, change, status=201)
+
+    @routes.delete("/{tenant_id}/hold")
+    async def release(
+        tenant_id: UUID, request: Request, claims: Annotated[Claims, admin], key: Keyed, match: IfMatch
+    ) -> Response:
+        """End the hold before its time."""
+        return await changes.make(request, tenant_id, claims.sub, tenants.release)
