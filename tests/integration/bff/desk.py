@@ -25,7 +25,7 @@ from contracts.registry import (
 from contracts.subjects import schema_of, source_of
 from desktop.proofs import b64url
 from services.bff.projector import remember
-from tests.integration.bff.stage import Issuer
+from tests.integration.bff.stage import BASE, Issuer
 
 
 def new_key() -> ECKey:
@@ -139,8 +139,8 @@ class Desk:
         return jwt.encode(header, kept, signer)
 
     async def learn_nonce(self, http: httpx.AsyncClient, url: str) -> None:
-        """Any answer of a server carries its nonce."""
-        answer = await http.get(url)
+        """A refusal of the door carries the nonce; so does every answer of the stream's listener."""
+        answer = await http.get(f"{origin_of(url)}{BASE}/bootstrap")
         self.nonces[origin_of(url)] = answer.headers["dpop-nonce"]
 
     async def headers(self, http: httpx.AsyncClient, method: str, url: str) -> dict[str, str]:
