@@ -7,13 +7,14 @@ from uuid import UUID
 
 from chassis.auth import TokenVerifier, remember_actor
 from chassis.dpop import DpopError, Nonces, ReplayMemory, verify_proof
-from chassis.errors import Unauthorized
+from chassis.errors import DomainError, Unauthorized
 from contracts.claims import Claims
 from services.bff.directory import Directory, Scope
 from services.bff.errors import DeviceUnknown, ProofRefused, TenantDisabled
 
 OPEN_STATES = frozenset({"trial", "active", "frozen"})
 """A frozen tenant reads on; its writes are refused elsewhere."""
+ALGORITHMS = 'algs="ES256 ES384 EdDSA"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,23 @@ class Door:
 
     async def admit(self, knock: Knock) -> Guest:
         """Raises ProofRefused, Unauthorized, TenantDisabled, DeviceUnknown, or a Transient while a dependency is down."""
-        scheme, _, token = knock.authorization.partition(" ")
-        if scheme.lower() != "dpop" or not token:
-            raise self._refusal("scheme", "send `Authorization: DPoP <access token>` with a proof in `DPoP`")
-        claims = await self._verifier.verify(token)
+        try:
+            return await self._admitted(knock)
+        except DomainError as error:
+            error.headers = {**error.headers, "DPoP-Nonce": self.nonce()}
+            raise
+
+    async def _admitted(self, knock: Knock) -> Guest:
+        token = _token_of(knock.authorization)
+        claims = await self._verified(token)
         if claims.cnf_jkt is None:
-            raise self._refusal("binding", "the access token is not bound to a key (cnf.jkt)")
+            raise _refusal("invalid_token", "binding", "the access token is not bound to a key (cnf.jkt)")
         self._check_proof(knock, token, claims.cnf_jkt)
         if claims.tenant_id is None:
-            raise Unauthorized("the access token names no tenant yet; renew it and try again")
+            raise Unauthorized(
+                "the access token names no tenant yet; renew it and try again",
+                headers=challenge("invalid_token"),
+            )
         remember_actor(claims)
         if await self._directory.status_of(claims.tenant_id) not in OPEN_STATES:
             raise TenantDisabled("this tenant may not come in now")
@@ -71,6 +80,14 @@ class Door:
         if scope is None:
             scope = Scope(frozenset(), frozenset())
         return Guest(claims, claims.tenant_id, device_id, claims.sub, scope)
+
+    async def _verified(self, token: str) -> Claims:
+        """The verifier serves every scheme and speaks of Bearer; here only DPoP is one (RFC 9449 §7.1)."""
+        try:
+            return await self._verifier.verify(token)
+        except Unauthorized as error:
+            error.headers = challenge("invalid_token")
+            raise
 
     def _check_proof(self, knock: Knock, token: str, jkt: str) -> None:
         try:
@@ -85,12 +102,29 @@ class Door:
                 demand_nonce=True,
             )
         except DpopError as error:
-            raise self._refusal(error.reason, error.detail, needs_nonce=error.needs_nonce) from error
+            raise _refusal(_error_of(error), error.reason, error.detail) from error
 
-    def _refusal(self, reason: str, detail: str, *, needs_nonce: bool = False) -> ProofRefused:
-        error = "use_dpop_nonce" if needs_nonce else "invalid_dpop_proof"
-        headers = {
-            "WWW-Authenticate": f'DPoP error="{error}", algs="ES256 ES384 EdDSA"',
-            "DPoP-Nonce": self.nonce(),
-        }
-        return ProofRefused(detail, headers=headers, reason=reason)
+
+def challenge(error: str | None) -> dict[str, str]:
+    """RFC 9449 §7.1; no error for who sent nothing to judge (RFC 6750 §3.1)."""
+    said = f'error="{error}", ' if error else ""
+    return {"WWW-Authenticate": f"DPoP {said}{ALGORITHMS}"}
+
+
+def _token_of(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "dpop" or not token:
+        told = "send `Authorization: DPoP <access token>` with a proof in `DPoP`"
+        raise _refusal("invalid_token" if token else None, "scheme", told)
+    return token
+
+
+def _error_of(error: DpopError) -> str:
+    """A key that does not fit is the token's fault (RFC 9449 §7.1), all else is the proof's."""
+    if error.needs_nonce:
+        return "use_dpop_nonce"
+    return "invalid_token" if error.reason == "binding" else "invalid_dpop_proof"
+
+
+def _refusal(error: str | None, reason: str, detail: str) -> ProofRefused:
+    return ProofRefused(detail, headers=challenge(error), reason=reason)

@@ -35,6 +35,9 @@ insert into feed_tail (tenant_id, audience, n) values (:tenant_id::uuid, :audien
 on conflict (tenant_id, audience) do update set n = feed_tail.n + 1
 returning n;
 
+-- name: one_at_a_time$
+select pg_advisory_xact_lock(hashtextextended('bff:session:' || :device_id::uuid::text, 0));
+
 -- name: open_session_of_device^
 select session_id, member_id, row_version from session
 where tenant_id = :tenant_id::uuid and device_id = :device_id::uuid and closed_at is null for update;

@@ -21,6 +21,8 @@ async def open_session(
         raise PropertyOutOfScope(f"you do not work at property {asked.property!r}")
     session_id, expires_at = uuid7(), now + timedelta(seconds=seconds)
     who = {"tenant_id": guest.tenant_id, "device_id": guest.device_id}
+    # A row lock is not enough: there may be no row yet, and who waited for one finds it closed and not its successor.
+    await queries.one_at_a_time(tx, device_id=guest.device_id)
     earlier = await queries.open_session_of_device(tx, **who)
     if earlier is not None:
         await queries.close_session(tx, **who, session_id=earlier["session_id"], reason="replaced", now=now)

@@ -1,0 +1,171 @@
+"""Whole bff processes on a real PostgreSQL, nats-server and issuer; every test brings tenants of its own."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from joserfc.jwk import ECKey
+
+from contracts.subjects import SERVICES
+from tenantry.issuer.signing import Signer
+from tenantry.issuer.state import State
+from tests.infra import ServiceDsns, TestNats, eventually, free_port
+
+CHECKOUT = Path(__file__).parents[3]
+BASE = "/bff/backoffice/v1"
+STREAM = f"{BASE}/sse/stream"
+LARGE = {"STREAM_HEARTBEAT": "0.5", "DRAIN_SECONDS": "5"}
+"""Keeps all that a test says in its rings."""
+SMALL = {
+    **LARGE,
+    "RING_BYTES": "4000",
+    "WARM_MESSAGES": "0",
+    "UNSENT_BYTES": "65536",
+    "PARKED_SECONDS": "1",
+    "WAIT_BEHIND": "1",
+}
+"""Forgets soon and loses patience soon."""
+
+
+class Issuer:
+    """The local issuer as a process; tests sign with its key whatever they like."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self.folder = folder
+        self.keys = {service: ECKey.generate_key("P-256") for service in SERVICES}
+        folder.mkdir()
+        clients = {service: key.as_dict(private=False) for service, key in self.keys.items()}
+        (folder / "clients.json").write_text(json.dumps(clients))
+
+    def sign(self, claims: dict[str, Any], now: float, seconds: int) -> str:
+        state = State(self.folder / "issuer.sqlite")
+        try:
+            return Signer(state, self.origin).sign(claims, now, seconds)
+        finally:
+            state.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "TENANTRY_MODE": "local",
+            "TENANTRY_ISSUER_PORT": str(self.port),
+            "TENANTRY_ISSUER_PUBLIC_ORIGIN": self.origin,
+            "TENANTRY_ISSUER_DATA": str(self.folder),
+            "TENANTRY_ISSUER_CLIENTS": str(self.folder / "clients.json"),
+            "TENANTRY_ISSUER_ADMIN_SECRET": "made-up",
+        }
+
+
+class Process:
+    """One Python process of ours; what it writes goes to a file."""
+
+    def __init__(self, module: str, environment: dict[str, str], log: Path) -> None:
+        self._log = log.open("ab")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            cwd=CHECKOUT,
+            env={"PATH": os.environ["PATH"], **environment},
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    async def ended(self) -> int:
+        return await asyncio.to_thread(self._process.wait, 30)
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Bff:
+    """Where one process of the bff is."""
+
+    api: str
+    stream: str
+    process: Process
+
+    @property
+    def stream_port(self) -> int:
+        return int(self.stream.rpartition(":")[2])
+
+
+@dataclass
+class Stage:
+    """What the tests of this folder share."""
+
+    nats: TestNats
+    dsns: ServiceDsns
+    issuer: Issuer
+    folder: Path
+    registry_url: str
+    processes: list[Process] = field(default_factory=list)
+
+    async def start_issuer(self) -> None:
+        self._start("tenantry.issuer", self.issuer.environment, "issuer")
+        await eventually(lambda: answers(f"{self.issuer.origin}/jwks"), 30, "the issuer")
+
+    async def start_bff(self, name: str, registry_url: str, options: dict[str, str]) -> Bff:
+        api, stream = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
+        environment = self._environment(api, stream, registry_url, options)
+        found = Bff(api, stream, self._start("services.bff", environment, name))
+        await eventually(lambda: answers(f"{api}/readyz"), 30, f"{name} ready")
+        await eventually(lambda: answers(f"{stream}/livez"), 30, f"{name} listening")
+        return found
+
+    def _environment(
+        self, api: str, stream: str, registry_url: str, options: dict[str, str]
+    ) -> dict[str, str]:
+        own = {
+            "DATABASE_URL": self.dsns.database_url,
+            "WORKER_DATABASE_URL": self.dsns.worker_database_url,
+            "NATS_SEED": self.nats.seed("bff"),
+            "SERVICE_KEY": json.dumps(self.issuer.keys["bff"].as_dict(private=True)),
+            "PORT": api.rpartition(":")[2],
+            "PUBLIC_ORIGIN": api,
+            "STREAM_PORT": stream.rpartition(":")[2],
+            "STREAM_ORIGIN": stream,
+            **options,
+        }
+        shared = {
+            "TENANTRY_MODE": "local",
+            "TENANTRY_NATS_URL": self.nats.url,
+            "TENANTRY_OIDC_ISSUER": self.issuer.origin,
+            "TENANTRY_REGISTRY_URL": registry_url,
+            "TENANTRY_SYNC_URL": nowhere(),
+        }
+        return shared | {f"TENANTRY_BFF_{name}": value for name, value in own.items()}
+
+    def _start(self, module: str, environment: dict[str, str], name: str) -> Process:
+        self.processes.append(Process(module, environment, self.folder / f"{name}.log"))
+        return self.processes[-1]
+
+    def end(self) -> None:
+        for process in self.processes:
+            process.end()
+
+
+def nowhere() -> str:
+    """An address at which nobody listens."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
+async def answers(url: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        async with httpx.AsyncClient(trust_env=False) as http:
+            return (await http.get(url)).is_success
+    return False
