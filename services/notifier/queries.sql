@@ -28,9 +28,11 @@ on conflict (tenant_id, notice_id, member_id) do update set changed_at = exclude
 where mail.state = 'sending'
 returning mail_id;
 
--- name: finish_mail!
+-- name: finish_mail$
+-- Answers only the first time, so that the event is said once.
 update mail set state = 'accepted', changed_at = :now::timestamptz
-where tenant_id = :tenant_id::uuid and mail_id = :mail_id::uuid;
+where tenant_id = :tenant_id::uuid and mail_id = :mail_id::uuid and state = 'sending'
+returning mail_id;
 
 -- name: mails_of_tenant
 select mail.mail_id, mail.member_id, mail.locale, mail.state, mail.changed_at, notice.template
