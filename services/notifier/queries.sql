@@ -75,9 +75,11 @@ values (:tenant_id::uuid, :message_id::text, :number::int, :at::timestamptz, :st
         :duration_ms::int, :address::text, :snippet::text)
 on conflict do nothing;
 
--- name: settle_message!
+-- name: settle_message$
+-- Answers nothing where another process, to which an ended lease gave the message, has settled it for good.
 update message set state = :state::text, due_at = :due_at::timestamptz
-where tenant_id = :tenant_id::uuid and message_id = :message_id::text;
+where tenant_id = :tenant_id::uuid and message_id = :message_id::text and state = 'pending'
+returning message_id;
 
 -- name: deliveries
 select message.message_id, message.endpoint_id, message.type, message.state, message.attempts, message.created_at,
