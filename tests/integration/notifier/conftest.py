@@ -1,5 +1,6 @@
 """The notifier with a real database, a real mail folder, and its peers on loopback."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from chassis.clock import ManualClock
 from chassis.db import Database
 from chassis.ids import uuid7
 from tests.infra import ServiceDsns
+from tests.integration.chassis.kinds import Runs
 from tests.integration.notifier.outside import Issuer, Registry
 from tests.integration.notifier.peer import Peer
 from tests.integration.notifier.stage import Stage, settings_for
@@ -55,6 +57,23 @@ async def stage(
     yield found
     for close in found.closes:
         await close()
+
+
+@pytest.fixture
+async def run_part() -> AsyncIterator[Callable[[Runs], "asyncio.Task[None]"]]:
+    """Run a part until the end of the test; a failure of the part fails the test."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def start(part: Runs) -> "asyncio.Task[None]":
+        tasks.append(asyncio.create_task(part.run()))
+        return tasks[-1]
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
 
 
 @pytest.fixture
