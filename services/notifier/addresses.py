@@ -4,11 +4,12 @@ import asyncio
 import ipaddress
 import socket
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from services.notifier.errors import EndpointRefused
+from services.notifier.errors import EndpointRefused, Unresolvable
 
 PORTS = frozenset({443, 8443})
+DEFAULT_PORTS = {"http": 80, "https": 443}
 DENIED = [
     ipaddress.ip_network(text)
     for text in [
@@ -30,6 +31,7 @@ DENIED = [
         "::/96",
         "::1/128",
         "::ffff:0:0/96",
+        "::ffff:0:0:0/96",
         "64:ff9b::/96",
         "64:ff9b:1::/48",
         "100::/64",
@@ -51,12 +53,25 @@ DENIED = [
 class Target:
     """A checked address: what to dial, and the name to speak of."""
 
-    url: str
     host: str
     port: int
     address: str
     path: str
     scheme: str
+
+    @property
+    def authority(self) -> str:
+        """For the Host header (RFC 9110 §7.2): an IPv6 literal in brackets, no default port."""
+        return bracketed(self.host) + ("" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}")
+
+    @property
+    def url(self) -> str:
+        """Leads to the checked address, whatever the name leads to by now."""
+        return f"{self.scheme}://{bracketed(self.address)}:{self.port}{self.path}"
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def is_denied(address: str) -> bool:
@@ -65,27 +80,41 @@ def is_denied(address: str) -> bool:
 
 
 async def check(url: str, *, allow_private: bool) -> Target:
-    """Resolve and check. Raises EndpointRefused with the reason."""
+    """Resolve and check. Raises EndpointRefused with the reason, Unresolvable where the name leads nowhere now."""
+    parts, port = taken_apart(url)
+    host = parts.hostname or ""
+    if parts.scheme != "https" and not (allow_private and parts.scheme == "http"):
+        raise EndpointRefused("only https is called")
+    if parts.username is not None or parts.password is not None:
+        raise EndpointRefused("user info is not allowed; the signature tells you who calls")
+    if not host or parts.fragment:
+        raise EndpointRefused("a host is needed, a fragment is not")
+    if port not in PORTS and not allow_private:
+        raise EndpointRefused(f"port {port} is not one of {', '.join(map(str, sorted(PORTS)))}")
+    found = await resolved(host, port)
+    if not allow_private and any(is_denied(address) for address in found):
+        # Not which one: callers would learn our own network's names from it.
+        raise EndpointRefused(f"{host} leads to an address that is not public")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(host, port, found[0], path, parts.scheme)
+
+
+def taken_apart(url: str) -> tuple[SplitResult, int]:
+    """Its parts and its port. Only what every library reads alike: visible ASCII, no backslash."""
+    if not url.isascii() or any(char <= " " or char in "\\\x7f" for char in url):
+        raise EndpointRefused("write it in visible ASCII: xn-- for other letters of a name, %-escapes for the rest")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise EndpointRefused(f"url: {error}") from error
-    if parts.scheme != "https" and not (allow_private and parts.scheme == "http"):
-        raise EndpointRefused("url: only https is called")
-    if parts.username or parts.password:
-        raise EndpointRefused("url: user info is not allowed; the signature tells you who calls")
-    if not parts.hostname or parts.fragment:
-        raise EndpointRefused("url: a host is needed, a fragment is not")
-    port = port or (443 if parts.scheme == "https" else 80)
-    if port not in PORTS and not allow_private:
-        raise EndpointRefused(f"url: port {port} is not one of {', '.join(map(str, sorted(PORTS)))}")
+        raise EndpointRefused("it cannot be read as an address") from error
+    return parts, DEFAULT_PORTS.get(parts.scheme, 0) if port is None else port
+
+
+async def resolved(host: str, port: int) -> list[str]:
+    loop = asyncio.get_running_loop()
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise EndpointRefused(f"url: {parts.hostname} does not resolve") from error
-    addresses = [str(row[4][0]) for row in found]
-    if not allow_private and (denied := [address for address in addresses if is_denied(address)]):
-        raise EndpointRefused(f"url: {parts.hostname} leads to {denied[0]}, which is not a public address")
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(url, parts.hostname, port, addresses[0], path, parts.scheme)
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:  # UnicodeError: a label that is empty or too long
+        raise Unresolvable(f"{host} does not resolve") from error
+    return [str(row[4][0]) for row in found]

@@ -16,6 +16,9 @@ from services.notifier.model import MAILS, WEBHOOKS, MailRule, wants
 
 queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
 
+MOST_BODY_BYTES = 20_480
+"""As the table `message` has it."""
+
 Handle = Callable[[Tx, Received[Any]], Awaitable[None]]
 
 
@@ -47,9 +50,7 @@ async def queue_notice(tx: Tx, rule: MailRule, event: Received[Any], clock: Cloc
 
 async def queue_messages(tx: Tx, type_: str, event: Received[Any], clock: Clock) -> None:
     """The exact bytes that will be sent are stored once."""
-    body = orjson.dumps(
-        {"type": type_, "timestamp": event.envelope.time.isoformat(), "data": orjson.loads(event.body.data())}
-    )
+    body = body_of(type_, event)
     async for endpoint in queries.endpoints_of_tenant(tx, tenant_id=event.body.tenant_id):
         if endpoint["state"] == "active" and wants(endpoint["event_types"], type_):
             await queries.add_message(
@@ -63,3 +64,17 @@ async def queue_messages(tx: Tx, type_: str, event: Received[Any], clock: Clock)
                 traceparent=inject()[0],
                 now=clock.now(),
             )
+
+
+def body_of(type_: str, event: Received[Any]) -> bytes:
+    """What the customer's system reads. Too large a fact is told thin: that it happened, and to whom."""
+    told = {"type": type_, "timestamp": event.envelope.time.isoformat()}
+    body = orjson.dumps({**told, "data": orjson.loads(event.body.data())})
+    if len(body) <= MOST_BODY_BYTES:
+        return body
+    thin = {
+        "tenant_id": str(event.body.tenant_id),
+        "subject": event.envelope.subject,
+        "truncated": True,
+    }
+    return orjson.dumps({**told, "data": thin})

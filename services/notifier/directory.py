@@ -1,17 +1,24 @@
 """What the notifier asks the registry at the moment of sending: the tenant and who is to be told."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import httpx
 
-from chassis.errors import Transient
+from chassis.errors import Permanent, Transient
 from chassis.service_tokens import ServiceTokens
 from services.notifier.mails import Recipient
+
+UNKNOWN = "REGISTRY.TENANT_NOT_FOUND"
 
 
 class RegistryUnavailable(Transient):
     """The registry did not answer; the mail is held."""
+
+
+class TenantUnknown(Permanent):
+    """The registry answered that there is no such tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,9 @@ class Addressees:
     recipients: list[Recipient]
 
 
+NOBODY = Addressees("", "", [])
+
+
 class Directory:
     """Internal HTTP to the registry, as the notifier."""
 
@@ -32,16 +42,24 @@ class Directory:
         )
 
     async def addressees(self, tenant_id: UUID, role: str) -> Addressees:
-        """Raises RegistryUnavailable."""
+        """Raises TenantUnknown, RegistryUnavailable. Fields that a newer registry adds are left out."""
         path = f"/internal/v1/directory/tenants/{tenant_id}"
         try:
-            tenant = (await self._http.get(path)).raise_for_status().json()
-            found = (
-                (await self._http.get(f"{path}/recipients", params={"role": role})).raise_for_status().json()
-            )
-        except (httpx.HTTPError, ValueError) as error:
+            tenant = await self._get(path)
+            found = await self._get(f"{path}/recipients", role=role)
+            recipients = [
+                Recipient(row["member_id"], row["email"], row["name"], row["locale"])
+                for row in found["recipients"]
+            ]
+            return Addressees(tenant["name"], tenant["status"], recipients)
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise RegistryUnavailable(f"the registry cannot be asked: {error!r}") from error
-        return Addressees(tenant["name"], tenant["status"], [Recipient(**row) for row in found["recipients"]])
+
+    async def _get(self, path: str, **params: str) -> Any:
+        answer = await self._http.get(path, params=params)
+        if answer.status_code == 404 and answer.json()["code"] == UNKNOWN:
+            raise TenantUnknown(f"the registry knows nothing at {path}")
+        return answer.raise_for_status().json()
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -21,7 +21,7 @@ from chassis.ids import uuid7
 from chassis.telemetry import span_from
 from contracts.notifier import MailAcceptedV1
 from services.notifier.consumers import queries
-from services.notifier.directory import Addressees, Directory
+from services.notifier.directory import NOBODY, Addressees, Directory, TenantUnknown
 from services.notifier.mails import Recipient, render
 from services.notifier.settings import Settings
 
@@ -41,14 +41,17 @@ class Mailer:
         self._settings = settings
 
     async def run(self) -> None:
-        while True:
-            try:
-                sent = await self.send_due()
-            except Transient as error:
-                log.warning("mailer.waiting", error=str(error))
-                sent = 0
-            if not sent:
-                await asyncio.sleep(self._settings.poll)
+        try:
+            while True:
+                try:
+                    sent = await self.send_due()
+                except Transient as error:
+                    log.warning("mailer.waiting", error=str(error))
+                    sent = 0
+                if not sent:
+                    await asyncio.sleep(self._settings.poll)
+        finally:
+            await self._directory.close()
 
     async def send_due(self) -> int:
         """One round; answers how many notices it took."""
@@ -59,27 +62,39 @@ class Mailer:
                 await queries.claim_notice(
                     tx, tenant_id=notice["tenant_id"], notice_id=notice["notice_id"], until=now + LEASE
                 )
-        for notice in due:
-            await self._tell(notice)
+        await asyncio.gather(*(self._tell(notice) for notice in due))
         return len(due)
 
     async def _tell(self, notice: dict[str, Any]) -> None:
-        key = {"tenant_id": notice["tenant_id"], "notice_id": notice["notice_id"]}
-        with span_from(
-            notice["traceparent"], "send mail", attributes={"tenantry.template": notice["template"]}
-        ):
+        """What goes wrong with one notice stops no other; it comes again when its lease ends."""
+        about = {"tenantry.template": notice["template"]}
+        with span_from(notice["traceparent"], "send mail", attributes=about):
             try:
-                addressees = await self._directory.addressees(notice["tenant_id"], notice["role"])
-            except Transient as error:
-                log.warning("mailer.held", template=notice["template"], error=str(error))
-                due_at = self._clock.now() + timedelta(seconds=self._settings.hold_seconds)
-                async with self._database.worker() as tx:
-                    await queries.hold_notice(tx, **key, due_at=due_at)
-                return
-            for recipient in addressees.recipients:
-                await self._send(notice, addressees, recipient)
+                await self._tell_everybody(notice)
+            except Exception as error:  # noqa: BLE001  # whatever one tenant's data provokes
+                # Its type only: the text and the traceback may name the address.
+                told = {"template": notice["template"], "notice_id": str(notice["notice_id"])}
+                log.error("mailer.failed", error=type(error).__name__, **told)  # noqa: TRY400  # see above
+
+    async def _tell_everybody(self, notice: dict[str, Any]) -> None:
+        key = {"tenant_id": notice["tenant_id"], "notice_id": notice["notice_id"]}
+        try:
+            addressees = await self._directory.addressees(notice["tenant_id"], notice["role"])
+        except TenantUnknown:
+            log.warning("mailer.tenant_unknown", template=notice["template"])
+            addressees = NOBODY
+        except Transient as error:
+            log.warning("mailer.held", template=notice["template"], error=str(error))
+            due_at = self._clock.now() + timedelta(seconds=self._settings.hold_seconds)
             async with self._database.worker() as tx:
-                await queries.finish_notice(tx, **key)
+                await queries.hold_notice(tx, **key, due_at=due_at)
+            return
+        sending = (self._send(notice, addressees, recipient) for recipient in addressees.recipients)
+        for outcome in await asyncio.gather(*sending, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        async with self._database.worker() as tx:
+            await queries.finish_notice(tx, **key)
 
     async def _send(self, notice: dict[str, Any], addressees: Addressees, recipient: Recipient) -> None:
         now = self._clock.now()
@@ -108,8 +123,11 @@ class Mailer:
             accepted_at=self._clock.now(),
         )
         async with self._database.worker() as tx:
-            await queries.finish_mail(tx, tenant_id=tenant_id, mail_id=mail_id, now=self._clock.now())
-            await outbox.add(tx, accepted, aggregate_version=1)
+            is_first = await queries.finish_mail(
+                tx, tenant_id=tenant_id, mail_id=mail_id, now=self._clock.now()
+            )
+            if is_first is not None:  # else another process, to which an ended lease gave it, has said so
+                await outbox.add(tx, accepted, aggregate_version=1)
 
 
 def hand_over(folder: Path, name: str, message: EmailMessage) -> None:

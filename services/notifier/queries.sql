@@ -28,9 +28,11 @@ on conflict (tenant_id, notice_id, member_id) do update set changed_at = exclude
 where mail.state = 'sending'
 returning mail_id;
 
--- name: finish_mail!
+-- name: finish_mail$
+-- Answers only the first time, so that the event is said once.
 update mail set state = 'accepted', changed_at = :now::timestamptz
-where tenant_id = :tenant_id::uuid and mail_id = :mail_id::uuid;
+where tenant_id = :tenant_id::uuid and mail_id = :mail_id::uuid and state = 'sending'
+returning mail_id;
 
 -- name: mails_of_tenant
 select mail.mail_id, mail.member_id, mail.locale, mail.state, mail.changed_at, notice.template
@@ -73,9 +75,11 @@ values (:tenant_id::uuid, :message_id::text, :number::int, :at::timestamptz, :st
         :duration_ms::int, :address::text, :snippet::text)
 on conflict do nothing;
 
--- name: settle_message!
+-- name: settle_message$
+-- Answers nothing where another process, to which an ended lease gave the message, has settled it for good.
 update message set state = :state::text, due_at = :due_at::timestamptz
-where tenant_id = :tenant_id::uuid and message_id = :message_id::text;
+where tenant_id = :tenant_id::uuid and message_id = :message_id::text and state = 'pending'
+returning message_id;
 
 -- name: deliveries
 select message.message_id, message.endpoint_id, message.type, message.state, message.attempts, message.created_at,

@@ -1,0 +1,81 @@
+"""The notifier with a real database, a real mail folder, and its peers on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from chassis.clock import ManualClock
+from chassis.db import Database
+from chassis.ids import uuid7
+from tests.infra import ServiceDsns
+from tests.integration.chassis.kinds import Runs
+from tests.integration.notifier.outside import Issuer, Registry
+from tests.integration.notifier.peer import Peer
+from tests.integration.notifier.stage import Stage, settings_for
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    found = Issuer()
+    async with found.peer:
+        yield found
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[Registry]:
+    found = Registry()
+    async with found.peer:
+        yield found
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Peer]:
+    """A customer's system."""
+    async with Peer() as peer:
+        yield peer
+
+
+@pytest.fixture
+async def stage(
+    database: Callable[[str], Awaitable[Database]],
+    service_dsns: Callable[[str], ServiceDsns],
+    admin: asyncpg.Connection,
+    issuer: Issuer,
+    registry: Registry,
+    tmp_path: Path,
+) -> AsyncIterator[Stage]:
+    settings = settings_for(
+        service_dsns("notifier"), issuer.url, registry.peer.origin, tmp_path / "mail folder"
+    )
+    clock = ManualClock(datetime.now(UTC))
+    found = Stage(await database("notifier"), admin, clock, settings, issuer, registry)
+    yield found
+    for close in found.closes:
+        await close()
+
+
+@pytest.fixture
+async def run_part() -> AsyncIterator[Callable[[Runs], "asyncio.Task[None]"]]:
+    """Run a part until the end of the test; a failure of the part fails the test."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def start(part: Runs) -> "asyncio.Task[None]":
+        tasks.append(asyncio.create_task(part.run()))
+        return tasks[-1]
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+@pytest.fixture
+def tenant_id() -> UUID:
+    return uuid7()
