@@ -10,7 +10,7 @@ import pytest
 
 from chassis.errors import Transient
 from services.registry.tenants import lifecycle
-from services.registry.tenants.model import Trigger
+from services.registry.tenants.model import Ladder, Step, Trigger
 from tests.infra import ServiceDsns
 from tests.integration.registry.life import DAY, Life
 
@@ -79,7 +79,7 @@ async def test_an_action_that_fails_is_put_off_and_the_others_are_done(
     bad, *good = [await life.new_trial() for _ in range(4)]
     event_of = lifecycle.event_of
 
-    def broken(step: lifecycle.Step, ladder: lifecycle.Ladder) -> object:
+    def broken(step: Step, ladder: Ladder) -> object:
         if step.after.tenant_id == bad:
             raise ValueError("no event for this one")
         return event_of(step, ladder)

@@ -19,8 +19,17 @@ from hypothesis import strategies as st
 from chassis.clock import ManualClock
 from chassis.db import Database, Tx
 from chassis.errors import DomainError
+from contracts.registry import (
+    TenantActivatedV1,
+    TenantArchivedV1,
+    TenantDeletedV1,
+    TenantFrozenV1,
+    TenantPlanChangedV1,
+    TenantReactivatedV1,
+    TenantTrialExpiringV1,
+)
 from services.registry.erp import OrderItem, SalesOrder
-from services.registry.errors import TenantNotFound
+from services.registry.errors import AlreadyHeld, IllegalTransition, NotHeld, TenantNotFound
 from services.registry.orders import operations as orders
 from services.registry.tenants import lifecycle, store
 from services.registry.tenants import operations as tenants
@@ -156,17 +165,17 @@ class Pair:
                 story.trigger(arguments[0], now, "notice")
             case "hold":
                 if self.is_held and story.tenant.held_until is not None and story.tenant.held_until > now:
-                    raise tenants.AlreadyHeld("held")
+                    raise AlreadyHeld("held")
                 self.is_held = True
                 story.change(now, "lawsuit", held_until=now + timedelta(days=arguments[0]))
             case "release":
                 if not self.is_held:
-                    raise tenants.NotHeld("not held")
+                    raise NotHeld("not held")
                 self.is_held = False
                 story.change(now, "released", held_until=None)
             case "withdraw":
                 if story.tenant.cancel_at is None:
-                    raise tenants.IllegalTransition("none pending")
+                    raise IllegalTransition("none pending")
                 story.change(now, "withdrawn", cancel_at=None, cancel_reason=None)
             case _:
                 story.trigger(Trigger.REACTIVATION, now, "operator")
@@ -224,13 +233,13 @@ async def compare(pair: Pair) -> None:
 
 
 SAID = (
-    lifecycle.TenantActivatedV1,
-    lifecycle.TenantArchivedV1,
-    lifecycle.TenantDeletedV1,
-    lifecycle.TenantFrozenV1,
-    lifecycle.TenantPlanChangedV1,
-    lifecycle.TenantReactivatedV1,
-    lifecycle.TenantTrialExpiringV1,
+    TenantActivatedV1,
+    TenantArchivedV1,
+    TenantDeletedV1,
+    TenantFrozenV1,
+    TenantPlanChangedV1,
+    TenantReactivatedV1,
+    TenantTrialExpiringV1,
 )
 
 
