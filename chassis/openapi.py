@@ -75,46 +75,47 @@ def install(app: FastAPI) -> None:
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = with_problems(
-                get_openapi(title=app.title, version=app.version, routes=app.routes), schemes_of(app)
+                get_openapi(title=app.title, version=app.version, routes=app.routes), guards_of(app)
             )
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
 
 
-def schemes_of(app: FastAPI) -> dict[tuple[str, str], str]:
-    """(path, method) → the security scheme of the dependency that checks its caller."""
-    found: dict[tuple[str, str], str] = {}
+def guards_of(app: FastAPI) -> dict[tuple[str, str], Any]:
+    """(path, method) → the dependency that checks its caller."""
+    found: dict[tuple[str, str], Any] = {}
     for route in iter_route_contexts(app.routes):
         if isinstance(route.original_route, APIRoute):
-            scheme = next(schemes_below(route.dependant), None)
-            if scheme is not None:
-                found |= {(str(route.path_format), method.lower()): scheme for method in route.methods or ()}
+            guard = next(guards_below(route.dependant), None)
+            if guard is not None:
+                found |= {(str(route.path_format), method.lower()): guard for method in route.methods or ()}
     return found
 
 
-def schemes_below(dependant: Any) -> Iterator[str]:
+def guards_below(dependant: Any) -> Iterator[Any]:
     for inner in dependant.dependencies:
-        scheme = getattr(inner.call, "security_scheme", None)
-        if scheme is not None:
-            yield scheme
-        yield from schemes_below(inner)
+        if hasattr(inner.call, "security_scheme"):
+            yield inner.call
+        yield from guards_below(inner)
 
 
-def with_problems(found: dict[str, Any], schemes: dict[tuple[str, str], str]) -> dict[str, Any]:
+def with_problems(found: dict[str, Any], guards: dict[tuple[str, str], Any]) -> dict[str, Any]:
     """Every operation says who may call it, and answers errors as Problem."""
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     for name in FASTAPIS_OWN:
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM
     found["components"]["securitySchemes"] = {
-        name: SECURITY_SCHEMES[name] for name in sorted(set(schemes.values()))
+        name: SECURITY_SCHEMES[name] for name in sorted({guard.security_scheme for guard in guards.values()})
     }
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
-            scheme = schemes.get((path, method))
-            if scheme is not None:
-                operation["security"] = [{scheme: []}]
+            guard = guards.get((path, method))
+            if guard is not None:
+                operation["security"] = [{guard.security_scheme: []}]
+                if hasattr(guard, "capability"):
+                    operation["x-capability"] = guard.capability.value
             describe_errors(operation)
     return found
 

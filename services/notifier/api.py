@@ -3,17 +3,17 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database
-from chassis.errors import NotFound
+from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from chassis.ids import uuid7
+from contracts.capabilities import Capability
 from contracts.claims import Claims
-from contracts.roles import OrgRole, RealmRole
 from services.notifier import addresses
 from services.notifier.consumers import queries
 from services.notifier.errors import EndpointNotFound
@@ -38,17 +38,13 @@ def router(  # a list of small routes
     """Operators, and the tenant's own IT admins."""
     routes = APIRouter(prefix="/v1/tenants/{tenant_id}", tags=["webhooks"])
 
-    async def allowed(tenant_id: UUID, claims: Annotated[Claims, Depends(authenticate)]) -> Claims:
-        is_operator = RealmRole.PLATFORM_ADMIN in claims.realm_roles
-        if not is_operator and (claims.tenant_id != tenant_id or OrgRole.IT_ADMIN not in claims.org_roles):
-            raise NotFound(f"there is no tenant {tenant_id} whose webhooks you may see")
-        return claims
-
-    Allowed = Annotated[Claims, Depends(allowed)]  # noqa: N806  # a type that holds the closure
+    reader = needs(authenticate, Capability.WEBHOOK_READ)
+    manager = needs(authenticate, Capability.WEBHOOK_MANAGE)
+    delivery_reader = needs(authenticate, Capability.PLATFORM_DELIVERY_READ)
 
     @routes.post("/webhook-endpoints", status_code=201)
     async def add(
-        tenant_id: UUID, body: EndpointIn, request: Request, claims: Allowed, key: Keyed
+        tenant_id: UUID, body: EndpointIn, request: Request, claims: Annotated[Claims, manager], key: Keyed
     ) -> Response:
         await addresses.check(body.url, allow_private=allow_private)
         async with database.transaction(tenant_id) as tx:
@@ -69,14 +65,14 @@ def router(  # a list of small routes
             return await once(request, tx, clock, claims.sub, tenant_id, effect)
 
     @routes.get("/webhook-endpoints")
-    async def show(tenant_id: UUID, claims: Allowed) -> dict[str, Any]:
+    async def show(tenant_id: UUID, claims: Annotated[Claims, reader]) -> dict[str, Any]:
         async with database.reading(tenant_id) as tx:
             return {
                 "endpoints": [dict(row) async for row in queries.endpoints_of_tenant(tx, tenant_id=tenant_id)]
             }
 
     @routes.delete("/webhook-endpoints/{endpoint_id}", status_code=204)
-    async def remove(tenant_id: UUID, endpoint_id: UUID, claims: Allowed) -> Response:
+    async def remove(tenant_id: UUID, endpoint_id: UUID, claims: Annotated[Claims, manager]) -> Response:
         async with database.transaction(tenant_id) as tx:
             if await queries.delete_endpoint(tx, tenant_id=tenant_id, endpoint_id=endpoint_id) is None:
                 raise EndpointNotFound(f"there is no endpoint {endpoint_id}")
@@ -84,7 +80,9 @@ def router(  # a list of small routes
 
     @routes.get("/webhook-deliveries")
     async def deliveries(
-        tenant_id: UUID, claims: Allowed, page_size: Annotated[int, Query(ge=1, le=200)] = 50
+        tenant_id: UUID,
+        claims: Annotated[Claims, reader],
+        page_size: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> dict[str, Any]:
         async with database.reading(tenant_id) as tx:
             rows = queries.deliveries(tx, tenant_id=tenant_id, most=page_size)
@@ -92,7 +90,9 @@ def router(  # a list of small routes
 
     @routes.get("/mails")
     async def mails(
-        tenant_id: UUID, claims: Allowed, page_size: Annotated[int, Query(ge=1, le=200)] = 50
+        tenant_id: UUID,
+        claims: Annotated[Claims, delivery_reader],
+        page_size: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> dict[str, Any]:
         async with database.reading(tenant_id) as tx:
             rows = queries.mails_of_tenant(tx, tenant_id=tenant_id, most=page_size)

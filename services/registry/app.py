@@ -7,7 +7,7 @@ from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
 from chassis.pages import PageTokens
 from chassis.runtime import Service
-from services.registry import directory
+from services.registry import directory, me
 from services.registry.catalogue import api as catalogue
 from services.registry.devices import api as devices
 from services.registry.entitlements.pushes import ClaimsPusher
@@ -42,6 +42,7 @@ def compose(settings: Settings) -> Service:
             orders.router(database, LocalErp(settings.erp_folder), clock, settings.ladder, secret),
             devices.router(database, enrolling, clock, settings),
             directory.router(database, authenticate),
+            me.router(authenticate),
         ],
         [
             ClaimsPusher(database, identity, clock, every=settings.push_seconds),

@@ -2,10 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from chassis.auth import Authenticate
 from chassis.db import Database, rows
+from chassis.guards import needs
+from contracts.capabilities import Capability
 from contracts.claims import Claims
 from services.registry.catalogue.store import queries
 
@@ -15,7 +17,9 @@ def router(database: Database, authenticate: Authenticate) -> APIRouter:
     routes = APIRouter(prefix="/v1/products", tags=["catalogue"])
 
     @routes.get("")
-    async def products(claims: Annotated[Claims, Depends(authenticate)]) -> dict[str, Any]:
+    async def products(
+        claims: Annotated[Claims, needs(authenticate, Capability.CATALOGUE_READ)],
+    ) -> dict[str, Any]:
         async with database.reading(None) as tx:
             return {"products": await rows(queries.all_products(tx))}
 

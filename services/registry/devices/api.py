@@ -3,16 +3,18 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.errors import Forbidden
+from chassis.guards import needs
 from chassis.idempotency import Keyed, once
+from contracts.capabilities import Capability
 from contracts.claims import Claims
-from contracts.roles import BackofficeRole, OrgRole
+from contracts.roles import BackofficeRole
 from services.registry.bodies import Body, Text
 from services.registry.devices import operations as devices
 from services.registry.devices.store import queries
@@ -38,20 +40,17 @@ def router(  # noqa: C901  # a list of small routes
     """Enrolment by members, for the tenant in their token."""
     routes = APIRouter(prefix="/v1/devices", tags=["devices"])
 
-    def member(claims: Annotated[Claims, Depends(authenticate)]) -> Claims:
-        if claims.tenant_id is None:
-            raise Forbidden("devices are enrolled by members; this token names no tenant")
-        return claims
-
-    Member = Annotated[Claims, Depends(member)]  # noqa: N806  # a type that holds the closure
+    enroller = needs(authenticate, Capability.DEVICE_ENROL)
+    reader = needs(authenticate, Capability.DEVICE_READ)
+    manager = needs(authenticate, Capability.DEVICE_MANAGE)
 
     def tenant_of(claims: Claims) -> UUID:
         if claims.tenant_id is None:
-            raise TenantNotFound("this token names no tenant")
+            raise TenantNotFound("devices belong to a tenant, and this token names none")
         return claims.tenant_id
 
     @routes.post("/challenges", status_code=201)
-    async def challenge(request: Request, claims: Member, key: Keyed) -> Response:
+    async def challenge(request: Request, claims: Annotated[Claims, enroller], key: Keyed) -> Response:
         devices.require_second_factor(claims)
         async with database.transaction(tenant_of(claims)) as tx:
 
@@ -64,7 +63,9 @@ def router(  # noqa: C901  # a list of small routes
             return await once(request, tx, clock, claims.sub, claims.tenant_id, effect)
 
     @routes.post("", status_code=201)
-    async def enrol(body: DeviceIn, request: Request, claims: Member, key: Keyed) -> Response:
+    async def enrol(
+        body: DeviceIn, request: Request, claims: Annotated[Claims, enroller], key: Keyed
+    ) -> Response:
         devices.require_second_factor(claims)
         if claims.properties and body.property not in claims.properties:
             raise Forbidden(f"property {body.property!r} is out of your scope")
@@ -76,8 +77,8 @@ def router(  # noqa: C901  # a list of small routes
             return await once(request, tx, clock, claims.sub, claims.tenant_id, effect)
 
     @routes.get("/{device_id:uuid}")
-    async def show(device_id: UUID, response: Response, claims: Member) -> dict[str, Any]:
-        async with database.reading(claims.tenant_id) as tx:
+    async def show(device_id: UUID, response: Response, claims: Annotated[Claims, reader]) -> dict[str, Any]:
+        async with database.reading(tenant_of(claims)) as tx:
             row = await queries.device_by_id(tx, tenant_id=claims.tenant_id, device_id=device_id)
         if row is None:
             raise DeviceNotFound(f"there is no device {device_id}")
@@ -85,9 +86,7 @@ def router(  # noqa: C901  # a list of small routes
         return dict(row)
 
     @routes.delete("/{device_id:uuid}", status_code=204)
-    async def revoke(device_id: UUID, claims: Member) -> Response:
-        if OrgRole.IT_ADMIN not in claims.org_roles:
-            raise Forbidden("only an IT admin revokes devices")
+    async def revoke(device_id: UUID, claims: Annotated[Claims, manager]) -> Response:
         async with database.transaction(tenant_of(claims)) as tx:
             await devices.revoke(tx, tenant_of(claims), device_id, "revoked by IT admin", clock.now())
         return Response(status_code=204)

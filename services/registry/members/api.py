@@ -1,4 +1,4 @@
-"""HTTP in, for operators."""
+"""HTTP in: members of a tenant."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -6,12 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from chassis.auth import Authenticate, require_realm_role
+from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database
+from chassis.guards import needs
 from chassis.idempotency import Keyed, once
+from contracts.capabilities import Capability
 from contracts.claims import Claims
-from contracts.roles import BackofficeRole, OrgRole, RealmRole
+from contracts.roles import BackofficeRole, OrgRole
 from services.registry.bodies import Body, Email, Language, Text
 from services.registry.identity import IdentityProvider, NewMember
 from services.registry.members import operations as members
@@ -33,13 +35,13 @@ class MemberIn(Body):
 def router(
     database: Database, authenticate: Authenticate, identity: IdentityProvider, clock: Clock
 ) -> APIRouter:
-    """Members are made by operators so far."""
+    """For the tenant's IT admins, and operators."""
     routes = APIRouter(prefix="/v1/tenants/{tenant_id}/members", tags=["members"])
-    admin = require_realm_role(authenticate, RealmRole.PLATFORM_ADMIN)
+    manager = needs(authenticate, Capability.MEMBER_MANAGE)
 
     @routes.post("", status_code=201)
     async def add_member(
-        tenant_id: UUID, body: MemberIn, request: Request, claims: Annotated[Claims, admin], key: Keyed
+        tenant_id: UUID, body: MemberIn, request: Request, claims: Annotated[Claims, manager], key: Keyed
     ) -> Response:
         async with database.reading(tenant_id) as reading:
             org_id = (await store.tenant(reading, tenant_id)).org_id

@@ -7,14 +7,16 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, Field
 
-from chassis.auth import Authenticate, require_realm_role
+from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database, ReadTx, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
+from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from contracts.capabilities import Capability
 from contracts.claims import Claims
-from contracts.roles import OrgRole, RealmRole
+from contracts.roles import OrgRole
 from services.registry.bodies import Body, Email, Language, Slug, Text
 from services.registry.catalogue.store import queries as catalogue
 from services.registry.entitlements.store import queries as entitlements
@@ -149,26 +151,29 @@ def router(
 ) -> APIRouter:
     """Reading for operators and support, changing for operators only."""
     routes = APIRouter(prefix="/v1/tenants", tags=["tenants"])
-    admin = require_realm_role(authenticate, RealmRole.PLATFORM_ADMIN)
-    reader = require_realm_role(authenticate, RealmRole.PLATFORM_ADMIN, RealmRole.SUPPORT_ENGINEER)
-    add_creation(routes, database, admin, identity, clock, settings)
-    add_reading(routes, database, reader, clock, settings, page_tokens)
-    add_moves(routes, Changes(database, clock, settings), admin)
-    add_holds(routes, Changes(database, clock, settings), admin, settings)
+    creator = needs(authenticate, Capability.PLATFORM_TENANT_CREATE)
+    finder = needs(authenticate, Capability.PLATFORM_TENANT_READ)
+    reader = needs(authenticate, Capability.TENANT_READ)
+    mover = needs(authenticate, Capability.PLATFORM_TENANT_MOVE)
+    add_creation(routes, database, creator, identity, clock, settings)
+    add_list(routes, database, finder, page_tokens)
+    add_reading(routes, database, reader, clock, settings)
+    add_moves(routes, Changes(database, clock, settings), mover)
+    add_holds(routes, Changes(database, clock, settings), mover, settings)
     return routes
 
 
 def add_creation(
     routes: APIRouter,
     database: Database,
-    admin: Any,
+    creator: Any,
     identity: IdentityProvider,
     clock: Clock,
     settings: Settings,
 ) -> None:
     @routes.post("", status_code=201)
     async def create(
-        body: TenantIn, request: Request, claims: Annotated[Claims, admin], key: Keyed
+        body: TenantIn, request: Request, claims: Annotated[Claims, creator], key: Keyed
     ) -> Response:
         tenant_id = tenants.tenant_id_of(f"{claims.sub}:{key}")
         operation_id = str(tenant_id)
@@ -198,19 +203,12 @@ def add_creation(
             return await once(request, tx, clock, claims.sub, tenant_id, effect)
 
 
-def add_reading(
-    routes: APIRouter,
-    database: Database,
-    reader: Any,
-    clock: Clock,
-    settings: Settings,
-    page_tokens: PageTokens,
-) -> None:
+def add_list(routes: APIRouter, database: Database, finder: Any, page_tokens: PageTokens) -> None:
     @routes.get("")
     async def find(
         request: Request,
         response: Response,
-        claims: Annotated[Claims, reader],
+        claims: Annotated[Claims, finder],
         status: Status | None = None,
         page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
         page_token: Annotated[str | None, Query(max_length=500)] = None,
@@ -224,6 +222,8 @@ def add_reading(
         link_next(request, response, page.next_page_token)
         return {"tenants": page.items, "next_page_token": page.next_page_token}
 
+
+def add_reading(routes: APIRouter, database: Database, reader: Any, clock: Clock, settings: Settings) -> None:
     @routes.get("/{tenant_id}")
     async def show(tenant_id: UUID, response: Response, claims: Annotated[Claims, reader]) -> dict[str, Any]:
         async with database.reading(tenant_id) as tx:
@@ -252,13 +252,13 @@ def add_reading(
             return tenants.preview(await store.story(tx, tenant_id, settings.ladder), effective, now)
 
 
-def add_moves(routes: APIRouter, changes: Changes, admin: Any) -> None:
+def add_moves(routes: APIRouter, changes: Changes, mover: Any) -> None:
     @routes.post("/{tenant_id}/activation")
     async def activate(
         tenant_id: UUID,
         body: ActivationIn,
         request: Request,
-        claims: Annotated[Claims, admin],
+        claims: Annotated[Claims, mover],
         key: Keyed,
         match: IfMatch,
     ) -> Response:
@@ -275,7 +275,7 @@ def add_moves(routes: APIRouter, changes: Changes, admin: Any) -> None:
         tenant_id: UUID,
         body: CancellationIn,
         request: Request,
-        claims: Annotated[Claims, admin],
+        claims: Annotated[Claims, mover],
         key: Keyed,
         match: IfMatch,
     ) -> Response:
@@ -288,14 +288,14 @@ def add_moves(routes: APIRouter, changes: Changes, admin: Any) -> None:
 
     @routes.delete("/{tenant_id}/cancellation")
     async def withdraw(
-        tenant_id: UUID, request: Request, claims: Annotated[Claims, admin], key: Keyed, match: IfMatch
+        tenant_id: UUID, request: Request, claims: Annotated[Claims, mover], key: Keyed, match: IfMatch
     ) -> Response:
         """Take back a cancellation that has not taken effect."""
         return await changes.make(request, tenant_id, claims.sub, tenants.withdraw)
 
     @routes.post("/{tenant_id}/reactivation")
     async def reactivate(
-        tenant_id: UUID, request: Request, claims: Annotated[Claims, admin], key: Keyed, match: IfMatch
+        tenant_id: UUID, request: Request, claims: Annotated[Claims, mover], key: Keyed, match: IfMatch
     ) -> Response:
         """Take a cancelled tenant back within its grace; nothing was lost."""
 
@@ -309,7 +309,7 @@ def add_moves(routes: APIRouter, changes: Changes, admin: Any) -> None:
         tenant_id: UUID,
         body: FreezeIn,
         request: Request,
-        claims: Annotated[Claims, admin],
+        claims: Annotated[Claims, mover],
         key: Keyed,
         match: IfMatch,
     ) -> Response:
@@ -321,13 +321,13 @@ def add_moves(routes: APIRouter, changes: Changes, admin: Any) -> None:
         return await changes.make(request, tenant_id, claims.sub, change)
 
 
-def add_holds(routes: APIRouter, changes: Changes, admin: Any, settings: Settings) -> None:
+def add_holds(routes: APIRouter, changes: Changes, mover: Any, settings: Settings) -> None:
     @routes.post("/{tenant_id}/hold", status_code=201)
     async def place(
         tenant_id: UUID,
         body: HoldIn,
         request: Request,
-        claims: Annotated[Claims, admin],
+        claims: Annotated[Claims, mover],
         key: Keyed,
         match: IfMatch,
     ) -> Response:
@@ -340,7 +340,7 @@ def add_holds(routes: APIRouter, changes: Changes, admin: Any, settings: Setting
 
     @routes.delete("/{tenant_id}/hold")
     async def release(
-        tenant_id: UUID, request: Request, claims: Annotated[Claims, admin], key: Keyed, match: IfMatch
+        tenant_id: UUID, request: Request, claims: Annotated[Claims, mover], key: Keyed, match: IfMatch
     ) -> Response:
         """End the hold before its time."""
         return await changes.make(request, tenant_id, claims.sub, tenants.release)

@@ -1,0 +1,57 @@
+"""Guards of endpoints: each route names the capability that it needs, and the table in `contracts` says who has it."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import Depends, Request
+
+from chassis.auth import Authenticate
+from chassis.errors import Forbidden, NotFound
+from contracts.capabilities import Capability, capabilities_of
+from contracts.claims import Claims
+
+
+class Guard:
+    """FastAPI dependency: the caller's claims, if it has `capability` in the tenant of the path.
+
+    A path without a tenant means the caller's own. Another tenant is answered as one that does not exist (404), a missing
+    capability in one's own is 403.
+    """
+
+    security_scheme = "bearer"
+
+    def __init__(self, authenticate: Authenticate, capability: Capability) -> None:
+        self._authenticate = authenticate
+        self.capability = capability
+
+    async def __call__(self, request: Request) -> Claims:
+        claims = await self._authenticate(request)
+        tenant_id = tenant_of(request, claims)
+        if self.capability in capabilities_of(claims, tenant_id):
+            return claims
+        if "tenant_id" in request.path_params and not is_known_to(claims, tenant_id):
+            raise NotFound(f"there is no tenant {tenant_id} that you may see")
+        raise Forbidden(
+            f"this needs the capability {self.capability.value}", capability=self.capability.value
+        )
+
+
+def tenant_of(request: Request, claims: Claims) -> UUID | None:
+    """The tenant in the path, else the caller's own. What is no UUID is nobody's: validation will name it."""
+    given = request.path_params.get("tenant_id")
+    if given is None:
+        return claims.tenant_id
+    try:
+        return UUID(str(given))
+    except ValueError:
+        return None
+
+
+def is_known_to(claims: Claims, tenant_id: UUID | None) -> bool:
+    """Whether the caller may know that the tenant exists."""
+    return claims.tenant_id == tenant_id or bool(claims.realm_roles)
+
+
+def needs(authenticate: Authenticate, capability: Capability) -> Any:
+    """`Annotated[Claims, needs(authenticate, Capability.AUDIT_READ)]`."""
+    return Depends(Guard(authenticate, capability))

@@ -1,0 +1,190 @@
+"""The capability table as a whole: every role × every endpoint of every service, on running services."""
+
+import asyncio
+import json
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from contracts.capabilities import MEMBERS, OPERATORS, Capability
+from contracts.roles import OrgRole, RealmRole
+from contracts.subjects import SERVICES
+from tenantry.demo.world import World
+from tenantry.issuer.signing import Signer
+from tenantry.issuer.state import State
+from tenantry.stack.stack import Stack
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
+PUBLIC = "public"
+SIGNED = "signed by the ERP"
+SIGNED_IN = "anybody who is signed in"
+DEVICE = "a device with its proof"
+TENANT = "/v1/tenants/{tenant_id}"
+DIRECTORY = "/internal/v1/directory/tenants/{tenant_id}"
+BFF = "/bff/backoffice/v1"
+
+# Written out by hand: an endpoint that is not here fails the test, so that who may call it has to be meant.
+TABLE: dict[str, dict[str, Any]] = {
+    "registry": {
+        "POST /v1/tenants": Capability.PLATFORM_TENANT_CREATE,
+        "GET /v1/tenants": Capability.PLATFORM_TENANT_READ,
+        f"GET {TENANT}": Capability.TENANT_READ,
+        f"GET {TENANT}/timeline": Capability.TENANT_READ,
+        f"GET {TENANT}/cancellation-preview": Capability.TENANT_READ,
+        f"POST {TENANT}/activation": Capability.PLATFORM_TENANT_MOVE,
+        f"POST {TENANT}/cancellation": Capability.PLATFORM_TENANT_MOVE,
+        f"DELETE {TENANT}/cancellation": Capability.PLATFORM_TENANT_MOVE,
+        f"POST {TENANT}/reactivation": Capability.PLATFORM_TENANT_MOVE,
+        f"POST {TENANT}/freeze": Capability.PLATFORM_TENANT_MOVE,
+        f"POST {TENANT}/hold": Capability.PLATFORM_TENANT_MOVE,
+        f"DELETE {TENANT}/hold": Capability.PLATFORM_TENANT_MOVE,
+        f"POST {TENANT}/members": Capability.MEMBER_MANAGE,
+        "GET /v1/products": Capability.CATALOGUE_READ,
+        "GET /v1/me/capabilities": SIGNED_IN,
+        "POST /webhooks/erpnext": SIGNED,
+        "POST /v1/devices/challenges": Capability.DEVICE_ENROL,
+        "POST /v1/devices": Capability.DEVICE_ENROL,
+        "GET /v1/devices/{device_id}": Capability.DEVICE_READ,
+        "DELETE /v1/devices/{device_id}": Capability.DEVICE_MANAGE,
+        f"GET {DIRECTORY}": ("audit", "bff", "notifier", "sync"),
+        f"GET {DIRECTORY}/devices/{{jkt}}": ("bff",),
+        f"GET {DIRECTORY}/members/{{member_id}}": ("bff",),
+        f"GET {DIRECTORY}/recipients": ("notifier",),
+    },
+    "bff": {
+        f"POST {BFF}/sessions": DEVICE,
+        f"DELETE {BFF}/sessions/{{session_id}}": DEVICE,
+        f"POST {BFF}/sessions/{{session_id}}/heartbeat": DEVICE,
+        f"GET {BFF}/bootstrap": DEVICE,
+        f"POST {BFF}/sync/{{verb}}": DEVICE,
+    },
+    "audit": {
+        f"GET {TENANT}/audit/records": Capability.AUDIT_READ,
+        f"GET {TENANT}/audit/checkpoint": Capability.AUDIT_READ,
+        f"GET {TENANT}/audit/inclusion": Capability.AUDIT_READ,
+        f"GET {TENANT}/audit/consistency": Capability.AUDIT_READ,
+        "GET /v1/audit/key": PUBLIC,
+    },
+    "sync": {f"POST /sync/v1/{verb}": ("bff",) for verb in ("handshake", "pull", "push")},
+    "notifier": {
+        f"POST {TENANT}/webhook-endpoints": Capability.WEBHOOK_MANAGE,
+        f"GET {TENANT}/webhook-endpoints": Capability.WEBHOOK_READ,
+        f"DELETE {TENANT}/webhook-endpoints/{{endpoint_id}}": Capability.WEBHOOK_MANAGE,
+        f"GET {TENANT}/webhook-deliveries": Capability.WEBHOOK_READ,
+        f"GET {TENANT}/mails": Capability.PLATFORM_DELIVERY_READ,
+    },
+}
+HEALTH = {"GET /livez", "GET /readyz", "GET /v1/about"}
+NOBODY = "nobody"
+STRANGER = "IT_ADMIN of another tenant"
+ROLES = [NOBODY, STRANGER, *OrgRole, *RealmRole, *(f"service:{service}" for service in SERVICES)]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The stack, a tenant in it, and a signer of tokens with the issuer's own key."""
+
+    stack: Stack
+    tenant_id: str
+    signer: Signer
+
+    def headers(self, role: str) -> dict[str, str]:
+        if role == NOBODY:
+            return {}
+        return {"Authorization": f"Bearer {self.signer.sign(self.claims(role), time.time(), 600)}"}
+
+    def claims(self, role: str) -> dict[str, Any]:
+        told: dict[str, Any] = {"sub": f"somebody-{role}", "aud": list(SERVICES), "acr": "mfa"}
+        if role == STRANGER or role in MEMBERS:
+            tenant_id = str(uuid.uuid4()) if role == STRANGER else self.tenant_id
+            told["organization"] = {"acme": {"id": "o", "tenant_id": [tenant_id]}}
+            told["groups"] = ["/IT_ADMIN" if role == STRANGER else f"/{role}"]
+        else:
+            told["realm_access"] = {"roles": [role]}
+        return told
+
+
+async def new_tenant(stack: Stack) -> str:
+    world = World(stack)
+    tenant = await world.new_tenant("en")
+    await world.close()
+    return tenant.tenant_id
+
+
+@pytest.fixture(scope="module")
+def place(live_stack: Path) -> Place:
+    stack = Stack(live_stack)
+    signer = Signer(State(live_stack / "issuer" / "issuer.sqlite"), stack.url("issuer"))
+    return Place(stack, asyncio.run(new_tenant(stack)), signer)
+
+
+def may(role: str, need: Any, path: str) -> bool:
+    """What the table says."""
+    if need in {PUBLIC, SIGNED_IN}:
+        return need == PUBLIC or role != NOBODY
+    if need in {SIGNED, DEVICE}:
+        return False  # none of these tokens is a signature or comes with a proof
+    if isinstance(need, tuple):
+        return role.removeprefix("service:") in need and role.startswith("service:")
+    if role == STRANGER:
+        return "{tenant_id}" not in path and need in MEMBERS[OrgRole.IT_ADMIN]
+    return need in MEMBERS.get(role, OPERATORS.get(role, frozenset()))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_role_reaches_exactly_what_the_table_gives_it(service: str, place: Place) -> None:
+    wrong: list[str] = []
+    with httpx.Client(base_url=place.stack.url(service), trust_env=False, timeout=20) as http:
+        for endpoint, need in TABLE[service].items():
+            method, path = endpoint.split(" ", 1)
+            for role in ROLES:
+                answer = call(http, place, role, method, path)
+                reached = is_reached(answer)
+                if reached != may(role, need, path):
+                    wrong.append(f"{role} {endpoint} ({need}): {answer.status_code} {answer.text[:120]}")
+    assert not wrong, "\n".join(wrong)
+
+
+def call(http: httpx.Client, place: Place, role: str, method: str, path: str) -> httpx.Response:
+    """With a body that is never good, so that nothing is changed."""
+    filled = path.replace("{tenant_id}", place.tenant_id).replace("{verb}", "push")
+    for name in ("device_id", "session_id", "endpoint_id", "jkt", "member_id"):
+        filled = filled.replace(f"{{{name}}}", str(uuid.UUID(int=7)))
+    body = None if method in {"GET", "DELETE"} else {"nothing": "good"}
+    return http.request(method, filled, json=body, headers=place.headers(role))
+
+
+def is_reached(answer: httpx.Response) -> bool:
+    """Past the guard: what comes then (a missing key, a bad body, an unknown id) is another matter."""
+    assert answer.status_code < 500, answer.text
+    is_hidden = answer.status_code == 404 and "that you may see" in answer.text
+    return answer.status_code not in {401, 403} and not is_hidden
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_endpoint_is_in_the_table_and_tells_its_capability(service: str, place: Place) -> None:
+    document = httpx.get(f"{place.stack.url(service)}/v1/openapi.json", trust_env=False).json()
+    told = {
+        f"{method.upper()} {path}": operation
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert set(told) - HEALTH == set(TABLE[service])
+    for endpoint, need in TABLE[service].items():
+        capability = need.value if isinstance(need, Capability) else None
+        assert told[endpoint].get("x-capability") == capability, endpoint
+        assert ("security" in told[endpoint]) == (need not in {PUBLIC, SIGNED}), endpoint
+
+
+@pytest.mark.parametrize("role", [*OrgRole, *RealmRole])
+def test_a_page_is_told_what_to_draw(role: str, place: Place) -> None:
+    url = f"{place.stack.url('registry')}/v1/me/capabilities"
+    asked = {"tenant_id": place.tenant_id}
+    answer = httpx.get(url, params=asked, headers=place.headers(role), trust_env=False)
+    expected = MEMBERS.get(role, OPERATORS.get(role, frozenset()))
+    assert answer.json()["capabilities"] == sorted(one.value for one in expected), json.dumps(answer.json())
