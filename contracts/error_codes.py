@@ -43,6 +43,12 @@ TITLES: dict[str, tuple[str, str]] = {
     "REGISTRY.NOT_HELD": ("The tenant is not held", "Ce client n'est pas suspendu d'effacement"),
     "REGISTRY.HOLD_TOO_LONG": ("The hold is too long", "La suspension est trop longue"),
     "REGISTRY.PRODUCT_UNKNOWN": ("There is no such product", "Ce produit n'existe pas"),
+    "REGISTRY.PRODUCT_NOT_FOUND": ("There is no such product", "Ce produit n'existe pas"),
+    "REGISTRY.VERSION_NOT_NEWER": ("The version is not newer", "La version n'est pas plus récente"),
+    "REGISTRY.BREAKING_MANIFEST": (
+        "The manifest takes away what others rely on",
+        "Le manifeste retire ce dont d'autres dépendent",
+    ),
     "REGISTRY.ADDRESS_TAKEN": ("The e-mail address is taken", "Cette adresse e-mail est déjà prise"),
     "REGISTRY.ILLEGAL_TRANSITION": ("The tenant cannot move there", "Ce changement d'état est impossible"),
     "REGISTRY.BAD_SIGNATURE": ("The signature is wrong", "La signature est incorrecte"),

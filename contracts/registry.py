@@ -244,6 +244,32 @@ class ProductPublishedV1(Event):
     checksum: str
 
 
+class ProductRetiredV1(Event):
+    """Nobody can buy the product any more."""
+
+    type: ClassVar = "registry.product.retired.v1"
+    aggregate: ClassVar = "product"
+    aggregate_field: ClassVar = "key"
+
+    tenant_id: None = None
+    key: str
+    version: str
+
+
+class UsageQuotaReachedV1(Event):
+    """A tenant in trial has used up what the product gives away; said once per metric."""
+
+    type: ClassVar = "registry.usage.quota_reached.v1"
+    aggregate: ClassVar = "tenant"
+    aggregate_field: ClassVar = "tenant_id"
+
+    tenant_id: UUID
+    product: str
+    metric: str
+    quota: int
+    reached_at: Time
+
+
 class FlagChangedV1(Event):
     """A flag has this value for the platform (tenant null) or for one tenant."""
 
@@ -303,6 +329,8 @@ EVENTS: tuple[type[Event], ...] = (
     DeviceEnrolledV1,
     DeviceRevokedV1,
     ProductPublishedV1,
+    ProductRetiredV1,
+    UsageQuotaReachedV1,
     FlagChangedV1,
     VersionFloorChangedV1,
     RegistrySourceHeartbeatV1,

@@ -10,6 +10,7 @@ from chassis.runtime import Service
 from services.registry import directory, me
 from services.registry.catalogue import api as catalogue
 from services.registry.devices import api as devices
+from services.registry.entitlements import api as entitlements
 from services.registry.entitlements.pushes import ClaimsPusher
 from services.registry.erp import LocalErp
 from services.registry.identity import LocalIdentity
@@ -33,15 +34,17 @@ def compose(settings: Settings) -> Service:
     # Enrolment comes before the device is known, with the token that is bound to the key being enrolled.
     enrolling = Authenticate(shared.verifier, accepts_bound=True)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
+    changes = tenants.Changes(database, clock, settings)
     secret = settings.erp_webhook_secret.get_secret_value()
     return shared.service(
         [
-            tenants.router(database, authenticate, identity, clock, settings, page_tokens),
+            tenants.router(database, authenticate, identity, clock, settings, page_tokens, changes),
+            entitlements.router(database, authenticate, clock, changes),
             members.router(database, authenticate, identity, clock),
-            catalogue.router(database, authenticate),
+            catalogue.router(database, authenticate, clock),
             orders.router(database, LocalErp(settings.erp_folder), clock, settings.ladder, secret),
             devices.router(database, enrolling, clock, settings),
-            directory.router(database, authenticate),
+            directory.router(database, authenticate, clock),
             me.router(authenticate),
         ],
         [

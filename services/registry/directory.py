@@ -6,17 +6,18 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from chassis.auth import Authenticate, require_service
+from chassis.clock import Clock
 from chassis.db import Database, rows
 from contracts.claims import Claims
 from contracts.roles import OrgRole
 from services.registry.devices.store import queries as devices
-from services.registry.entitlements.store import queries as entitlements
+from services.registry.entitlements import operations as entitlements
 from services.registry.errors import DeviceNotFound, TenantNotFound
 from services.registry.members.store import queries as members
 from services.registry.tenants import store
 
 
-def router(database: Database, authenticate: Authenticate) -> APIRouter:
+def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIRouter:
     """Unknown is 404; nobody but the listed services gets further than 403."""
     routes = APIRouter(prefix="/internal/v1/directory/tenants/{tenant_id}", tags=["internal"])
     any_service = require_service(authenticate, "bff", "audit", "sync", "notifier")
@@ -27,13 +28,12 @@ def router(database: Database, authenticate: Authenticate) -> APIRouter:
     async def tenant(tenant_id: UUID, caller: Annotated[Claims, any_service]) -> dict[str, Any]:
         async with database.reading(tenant_id) as tx:
             found = await store.tenant(tx, tenant_id)
-            products = await rows(entitlements.products_of_tenant(tx, tenant_id=tenant_id))
+            products = await entitlements.keys_of(tx, found, clock.now())
         names = ("slug", "name", "status", "plan", "ent_v", "locale", "time_zone", "org_id", "row_version")
-        enabled = [product["product_key"] for product in products if product["enabled"]]
         return {
             "tenant_id": str(tenant_id),
             **{name: getattr(found, name) for name in names},
-            "products": enabled,
+            "products": products,
         }
 
     @routes.get("/devices/{jkt}")

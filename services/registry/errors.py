@@ -14,6 +14,9 @@ DomainError
 ├── StaleOrder         409 REGISTRY.STALE_ORDER
 ├── OrderNotSubmitted  422 REGISTRY.ORDER_NOT_SUBMITTED
 ├── ProductUnknown     422 REGISTRY.PRODUCT_UNKNOWN
+├── ProductNotFound    404 REGISTRY.PRODUCT_NOT_FOUND
+├── VersionNotNewer    409 REGISTRY.VERSION_NOT_NEWER
+├── BreakingManifest   422 REGISTRY.BREAKING_MANIFEST, with what would break
 ├── ChallengeInvalid   422 REGISTRY.CHALLENGE_INVALID
 └── DeviceNotFound     404 REGISTRY.DEVICE_NOT_FOUND
 """
@@ -97,6 +100,24 @@ class ProductUnknown(Invalid):
     """The catalogue has no such product."""
 
     code = "REGISTRY.PRODUCT_UNKNOWN"
+
+
+class ProductNotFound(NotFound):
+    """The catalogue has no such product."""
+
+    code = "REGISTRY.PRODUCT_NOT_FOUND"
+
+
+class VersionNotNewer(Conflict):
+    """A published version never changes."""
+
+    code = "REGISTRY.VERSION_NOT_NEWER"
+
+
+class BreakingManifest(Invalid):
+    """Somebody relies on what this manifest takes away."""
+
+    code = "REGISTRY.BREAKING_MANIFEST"
 
 
 class ChallengeInvalid(Invalid):

@@ -1,14 +1,20 @@
-"""What a tenant may use after it was granted or bought something."""
+"""What a tenant may use after it was granted or bought something, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from chassis import outbox
-from chassis.db import Tx, rows
+from chassis.db import ReadTx, Tx, rows
 from contracts.registry import EntitledProduct, EntitlementsChangedV1
+from services.registry.catalogue.manifest import manifest_of
+from services.registry.catalogue.store import queries as catalogue
+from services.registry.entitlements.model import Decision, Grant, decide
 from services.registry.entitlements.store import queries
-from services.registry.tenants.model import Tenant
+from services.registry.errors import ProductNotFound
+from services.registry.tenants import lifecycle
+from services.registry.tenants.model import Story, Tenant
 
 
 async def grant_trial(tx: Tx, tenant_id: UUID, products: Sequence[str], ends_at: datetime) -> None:
@@ -19,24 +25,81 @@ async def grant_trial(tx: Tx, tenant_id: UUID, products: Sequence[str], ends_at:
         )
 
 
-async def replace(tx: Tx, tenant: Tenant, products: Sequence[str], reason: str) -> None:
-    """The tenant, whose `ent_v` has just grown, may use exactly these."""
+async def replace(tx: Tx, tenant: Tenant, products: Sequence[str], reason: str, now: datetime) -> None:
+    """The tenant, whose `ent_v` has just grown, may use exactly these, and what an operator granted by hand."""
     for key in products:
         await queries.grant_product(
             tx, tenant_id=tenant.tenant_id, product_key=key, source="order", expires_at=None
         )
     await queries.revoke_other_products(tx, tenant_id=tenant.tenant_id, kept=list(products))
-    changed = EntitlementsChangedV1(
+    await tell(tx, tenant, reason, now)
+
+
+async def override(
+    tx: Tx,
+    story: Story,
+    product: str,
+    *,
+    enabled: bool,
+    expires_at: datetime | None,
+    config: Mapping[str, Any],
+    reason: str,
+    now: datetime,
+) -> Tenant:
+    """Grant a product by hand, or take it away, whatever was bought. Raises ProductNotFound."""
+    if await catalogue.product_by_key(tx, key=product) is None:
+        raise ProductNotFound(f"the catalogue has no product {product!r}")
+    story.change(now, reason, ent_v=story.tenant.ent_v + 1)
+    await lifecycle.record(tx, [story], now)
+    tenant = story.tenant
+    await queries.put_override(
+        tx,
+        tenant_id=tenant.tenant_id,
+        product_key=product,
+        enabled=enabled,
+        expires_at=expires_at,
+        config=dict(config),
+        reason=reason,
+    )
+    await tell(tx, tenant, reason, now)
+    return tenant
+
+
+async def tell(tx: Tx, tenant: Tenant, reason: str, now: datetime) -> None:
+    """The whole set, so that who missed an earlier event needs no other."""
+    decisions = await explain(tx, tenant, now)
+    said = EntitlementsChangedV1(
         tenant_id=tenant.tenant_id,
         ent_v=tenant.ent_v,
         plan=tenant.plan,  # type: ignore[arg-type]  # a CHECK keeps it a plan
-        products=tuple(EntitledProduct(key=key, enabled=True, expires_at=None) for key in sorted(products)),
+        products=tuple(
+            EntitledProduct(key=decision.product, enabled=True, expires_at=decision.expires_at)
+            for decision in decisions
+            if decision.is_entitled
+        ),
         reason=reason,
     )
-    await outbox.add(tx, changed, aggregate_version=tenant.row_version)
+    await outbox.add(tx, said, aggregate_version=tenant.row_version)
 
 
-async def keys_of(tx: Tx, tenant_id: UUID) -> list[str]:
-    """Keys of the enabled products."""
-    found = await rows(queries.products_of_tenant(tx, tenant_id=tenant_id))
-    return [row["product_key"] for row in found if row["enabled"]]
+async def explain(tx: ReadTx, tenant: Tenant, now: datetime) -> list[Decision]:
+    """Every product of the catalogue: yes or no, and the rule that decided."""
+    granted = {
+        row["product_key"]: Grant(row["enabled"], row["source"], row["expires_at"], row["config"])
+        for row in await rows(queries.products_of_tenant(tx, tenant_id=tenant.tenant_id))
+    }
+    return [
+        decide(
+            tenant,
+            manifest_of(row),
+            is_retired=row["status"] == "retired",
+            grant=granted.get(row["key"]),
+            now=now,
+        )
+        for row in await rows(catalogue.all_products(tx))
+    ]
+
+
+async def keys_of(tx: ReadTx, tenant: Tenant, now: datetime) -> list[str]:
+    """Keys of what the tenant is entitled to."""
+    return [decision.product for decision in await explain(tx, tenant, now) if decision.is_entitled]

@@ -2,15 +2,17 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
 from chassis.clock import Clock
 from chassis.db import Database, rows
 from chassis.errors import Transient
+from services.registry.entitlements import operations
 from services.registry.entitlements.store import queries
 from services.registry.identity import IdentityProvider
-from services.registry.tenants.store import queries as tenants
+from services.registry.tenants import store
 
 log = structlog.get_logger(__name__)
 BATCH = 100
@@ -55,15 +57,15 @@ class ClaimsPusher:
                 async with self._database.worker() as tx:
                     await queries.pushed(tx, tenant_id=row["tenant_id"], due_at=row["due_at"])
 
-    async def _push(self, tenant_id: object) -> None:
+    async def _push(self, tenant_id: UUID) -> None:
         async with self._database.platform_reading() as tx:
-            row = await tenants.tenant_by_id(tx, tenant_id=tenant_id)
-            products = await rows(queries.products_of_tenant(tx, tenant_id=tenant_id))
+            tenant = await store.tenant(tx, tenant_id)
+            products = await operations.keys_of(tx, tenant, self._clock.now())
         attributes = {
             "tenant_id": [str(tenant_id)],
-            "plan": [row["plan"]],
-            "tenant_status": [row["status"]],
-            "ent_v": [str(row["ent_v"])],
-            "products": [product["product_key"] for product in products if product["enabled"]],
+            "plan": [tenant.plan],
+            "tenant_status": [tenant.status],
+            "ent_v": [str(tenant.ent_v)],
+            "products": products,
         }
-        await self._identity.set_attributes(row["org_id"], attributes)
+        await self._identity.set_attributes(tenant.org_id, attributes)

@@ -4,12 +4,21 @@ values (:tenant_id::uuid, :product_key::text, true, :source::text, :expires_at::
 on conflict (tenant_id, product_key) do update
 set enabled = true, source = excluded.source, expires_at = excluded.expires_at;
 
+-- name: put_override!
+insert into tenant_product (tenant_id, product_key, enabled, source, expires_at, config, reason)
+values (:tenant_id::uuid, :product_key::text, :enabled::bool, 'override', :expires_at::timestamptz, :config::jsonb,
+        :reason::text)
+on conflict (tenant_id, product_key) do update
+set enabled = excluded.enabled, source = excluded.source, expires_at = excluded.expires_at, config = excluded.config,
+    reason = excluded.reason;
+
 -- name: revoke_other_products!
+-- What an operator granted by hand stays.
 update tenant_product set enabled = false
-where tenant_id = :tenant_id::uuid and enabled and not product_key = any (:kept::text[]);
+where tenant_id = :tenant_id::uuid and enabled and source <> 'override' and not product_key = any (:kept::text[]);
 
 -- name: products_of_tenant
-select product_key, enabled, source, expires_at from tenant_product
+select product_key, enabled, source, expires_at, config from tenant_product
 where tenant_id = :tenant_id::uuid order by product_key;
 
 -- name: want_pushes!

@@ -19,7 +19,7 @@ from contracts.claims import Claims
 from contracts.roles import OrgRole
 from services.registry.bodies import Body, Email, Language, Slug, Text
 from services.registry.catalogue.store import queries as catalogue
-from services.registry.entitlements.store import queries as entitlements
+from services.registry.entitlements import operations as entitlements
 from services.registry.errors import ProductUnknown
 from services.registry.identity import IdentityProvider, NewMember
 from services.registry.members import operations as members
@@ -91,20 +91,19 @@ class HoldIn(Body):
     days: Annotated[int, Field(ge=1, le=366)]
 
 
-def tenant_out(tenant: Tenant, products: list[dict[str, Any]]) -> dict[str, Any]:
+def tenant_out(tenant: Tenant, products: list[str]) -> dict[str, Any]:
     """A tenant as callers see it."""
-    enabled = [product["product_key"] for product in products if product["enabled"]]
     return {
         "tenant_id": str(tenant.tenant_id),
         **{name: getattr(tenant, name) for name in SHOWN},
-        "products": enabled,
+        "products": products,
         "allowed_transitions": sorted(allowed_triggers(tenant)),
     }
 
 
-async def shown(tx: ReadTx, tenant_id: UUID) -> dict[str, Any]:
+async def shown(tx: ReadTx, tenant_id: UUID, now: datetime) -> dict[str, Any]:
     tenant = await store.tenant(tx, tenant_id)
-    return tenant_out(tenant, await rows(entitlements.products_of_tenant(tx, tenant_id=tenant_id)))
+    return tenant_out(tenant, await entitlements.keys_of(tx, tenant, now))
 
 
 async def purchase_of(tx: ReadTx, body: ActivationIn) -> Purchase:
@@ -136,7 +135,7 @@ class Changes:
                 require_match(request, story.tenant.row_version)
                 tenant = await change(tx, story, now)
                 headers["ETag"] = etag_of(tenant.row_version)
-                return status, await shown(tx, tenant_id)
+                return status, await shown(tx, tenant_id, now)
 
             return await once(request, tx, self._clock, principal, tenant_id, effect, headers)
 
@@ -148,6 +147,7 @@ def router(
     clock: Clock,
     settings: Settings,
     page_tokens: PageTokens,
+    changes: Changes,
 ) -> APIRouter:
     """Reading for operators and support, changing for operators only."""
     routes = APIRouter(prefix="/v1/tenants", tags=["tenants"])
@@ -158,8 +158,8 @@ def router(
     add_creation(routes, database, creator, identity, clock, settings)
     add_list(routes, database, finder, page_tokens)
     add_reading(routes, database, reader, clock, settings)
-    add_moves(routes, Changes(database, clock, settings), mover)
-    add_holds(routes, Changes(database, clock, settings), mover, settings)
+    add_moves(routes, changes, mover)
+    add_holds(routes, changes, mover, settings)
     return routes
 
 
@@ -198,7 +198,7 @@ def add_creation(
                     tx, tenant_id, asked, operation_id, org_id, clock.now(), settings.ladder
                 )
                 await members.join(tx, tenant_id, member_id, first)
-                return 201, {**await shown(tx, tenant_id), "it_admin_member_id": member_id}
+                return 201, {**await shown(tx, tenant_id, clock.now()), "it_admin_member_id": member_id}
 
             return await once(request, tx, clock, claims.sub, tenant_id, effect)
 
@@ -227,7 +227,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, clock: Clock
     @routes.get("/{tenant_id}")
     async def show(tenant_id: UUID, response: Response, claims: Annotated[Claims, reader]) -> dict[str, Any]:
         async with database.reading(tenant_id) as tx:
-            found = await shown(tx, tenant_id)
+            found = await shown(tx, tenant_id, clock.now())
         response.headers["ETag"] = etag_of(found["row_version"])
         return found
 

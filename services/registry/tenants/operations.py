@@ -18,6 +18,7 @@ from contracts.registry import (
     TenantHoldReleasedV1,
     TenantTrialStartedV1,
 )
+from services.registry.catalogue.manifest import manifest_of
 from services.registry.catalogue.store import queries as catalogue
 from services.registry.entitlements import operations as entitlements
 from services.registry.entitlements.store import queries as entitlement_queries
@@ -105,7 +106,11 @@ async def start_trial(
         raise SlugTaken(
             f"{error.constraint_name}: another tenant has this slug, customer or operation"
         ) from error
-    products = [row["key"] for row in await rows(catalogue.all_products(tx))]
+    products = [
+        row["key"]
+        for row in await rows(catalogue.all_products(tx))
+        if row["status"] == "published" and manifest_of(row).in_trial
+    ]
     await entitlements.grant_trial(tx, tenant_id, products, ends_at)
     tenant = await store.tenant(tx, tenant_id)
     story = Story(tenant, plan_of(tenant, ladder), ladder)
@@ -148,7 +153,7 @@ async def buy(
     story.trigger(trigger, now, evidence, purchase)
     await lifecycle.record(tx, [story], now)
     reason = f"{trigger.value.replace('_', ' ')} {evidence}"
-    await entitlements.replace(tx, story.tenant, purchase.products, reason)
+    await entitlements.replace(tx, story.tenant, purchase.products, reason, now)
     return story.tenant
 
 

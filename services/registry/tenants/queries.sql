@@ -37,6 +37,9 @@ where (:status::text is null or status = :status::text)
   and (:after::uuid is null or tenant_id > :after::uuid)
 order by tenant_id limit :most::int;
 
+-- name: tenant_of_org$
+select tenant_id from tenant where org_id = :org_id::text;
+
 -- name: tenant_of_customer$
 select tenant_id from tenant where erp_customer_id = :erp_customer_id::text;
 

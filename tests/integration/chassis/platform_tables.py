@@ -14,4 +14,6 @@ REASONS = {
     "erp_item": "the mapping of ERP items is the platform's",
     "sales_order": "orders are looked up before their tenant is known; written by the registry alone",
     "task": "tasks for operators",
+    "tombstone": "what remains of tenants that are gone; no name, only a hash",
+    "product_version": "the catalogue is the platform's",
 }

@@ -67,7 +67,7 @@ async def test_four_processes_do_each_action_exactly_once(
     seconds = time.monotonic() - began
     print(f"{count} due actions by {PROCESSES} processes: {count / seconds:,.0f} per second, shares {done}")  # noqa: T201
     assert sum(done) == count
-    assert all(done), "the work was not shared"
+    assert sum(share > 0 for share in done) > 1, f"the work was not shared: {done}"
     row = await admin.fetchrow(ONCE, timeout=300)
     assert row is not None
     assert (row["once"], row["all"]) == (count, count)
