@@ -102,7 +102,9 @@ async def check(url: str, *, allow_private: bool) -> Target:
 def taken_apart(url: str) -> tuple[SplitResult, int]:
     """Its parts and its port. Only what every library reads alike: visible ASCII, no backslash."""
     if not url.isascii() or any(char <= " " or char in "\\\x7f" for char in url):
-        raise EndpointRefused("write it in visible ASCII: xn-- for other letters of a name, %-escapes for the rest")
+        raise EndpointRefused(
+            "write it in visible ASCII: xn-- for other letters of a name, %-escapes for the rest"
+        )
     try:
         parts = urlsplit(url)
         port = parts.port
