@@ -3,13 +3,14 @@
 from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
-from chassis.db import Database
-from chassis.errors import NotFound
+from chassis.db import Database, Tx
+from chassis.errors import Forbidden, NotFound
 from chassis.idempotency import once
 from chassis.ids import uuid7
 from contracts.claims import Claims
@@ -39,9 +40,7 @@ def router(  # a list of small routes
     routes = APIRouter(prefix="/v1/tenants/{tenant_id}", tags=["webhooks"])
 
     async def allowed(tenant_id: UUID, claims: Annotated[Claims, Depends(authenticate)]) -> Claims:
-        is_operator = RealmRole.PLATFORM_ADMIN in claims.realm_roles
-        if not is_operator and (claims.tenant_id != tenant_id or OrgRole.IT_ADMIN not in claims.org_roles):
-            raise NotFound(f"there is no tenant {tenant_id} whose webhooks you may see")
+        refuse_unless_allowed(claims, tenant_id)
         return claims
 
     Allowed = Annotated[Claims, Depends(allowed)]  # noqa: N806  # a type that holds the closure
@@ -62,9 +61,10 @@ def router(  # a list of small routes
                     sealed_secret=sealing.seal(secret, str(endpoint_id)),
                     now=clock.now(),
                 )
-                return 201, {"id": str(endpoint_id), "url": body.url, "secret": secret}
+                return 201, {"id": str(endpoint_id), "url": body.url}
 
-            return await once(request, tx, clock, claims.sub, tenant_id, effect)
+            kept = await once(request, tx, clock, claims.sub, tenant_id, effect)
+            return await with_secret(tx, sealing, tenant_id, kept)
 
     @routes.get("/webhook-endpoints")
     async def show(tenant_id: UUID, claims: Allowed) -> dict[str, Any]:
@@ -97,3 +97,24 @@ def router(  # a list of small routes
             return {"mails": [dict(row) async for row in rows]}
 
     return routes
+
+
+def refuse_unless_allowed(claims: Claims, tenant_id: UUID) -> None:
+    """Raises Forbidden to who may know of the tenant, NotFound to everybody else."""
+    is_own = claims.tenant_id == tenant_id
+    if RealmRole.PLATFORM_ADMIN in claims.realm_roles or (is_own and OrgRole.IT_ADMIN in claims.org_roles):
+        return
+    if is_own or claims.realm_roles:
+        raise Forbidden(f"this needs the role {OrgRole.IT_ADMIN} or {RealmRole.PLATFORM_ADMIN}")
+    raise NotFound(f"there is no tenant {tenant_id} whose webhooks you may see")
+
+
+async def with_secret(tx: Tx, sealing: Sealing, tenant_id: UUID, kept: Response) -> Response:
+    """The stored outcome with the secret added: outcomes are kept as they are, secrets only sealed."""
+    told = orjson.loads(kept.body)
+    sealed = await queries.sealed_secret(tx, tenant_id=tenant_id, endpoint_id=UUID(told["id"]))
+    if sealed is None:  # removed since
+        return kept
+    body = orjson.dumps({**told, "secret": sealing.open(sealed, told["id"])})
+    headers = {name: value for name, value in kept.headers.items() if name != "content-length"}
+    return Response(body, kept.status_code, headers)
