@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,7 +20,8 @@ from chassis.db import Database
 from chassis.ids import uuid7
 from tests.infra import ServiceDsns
 from tests.integration.chassis.kinds import Runs
-from tests.integration.notifier.outside import Issuer, Registry
+from tests.integration.notifier.asking import client_of
+from tests.integration.notifier.outside import Issuer, Registry, admin_of
 from tests.integration.notifier.peer import Peer
 from tests.integration.notifier.stage import Stage, settings_for
 
@@ -104,3 +106,13 @@ def certificate(tmp_path: Path) -> Path:
     path = tmp_path / "certificate.pem"
     path.write_bytes(private + made.public_bytes(pem))
     return path
+
+
+@pytest.fixture
+async def client(stage: Stage, tenant_id: UUID) -> AsyncIterator[httpx.AsyncClient]:
+    """As an IT admin of the tenant, with addresses under it."""
+    async with client_of(stage) as found:
+        found.base_url = httpx.URL(f"http://test/v1/tenants/{tenant_id}")
+        found.headers["authorization"] = f"Bearer {stage.issuer.token(**admin_of(tenant_id, 'IT_ADMIN'))}"
+        found.headers["idempotency-key"] = "k1"
+        yield found
