@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
 
 from chassis.auth import Authenticate
 from chassis.errors import Forbidden, NotFound
@@ -37,14 +38,15 @@ class Guard:
 
 
 def tenant_of(request: Request, claims: Claims) -> UUID | None:
-    """The tenant in the path, else the caller's own. What is no UUID is nobody's: validation will name it."""
+    """The tenant in the path, else the caller's own. Raises RequestValidationError for what is no UUID."""
     given = request.path_params.get("tenant_id")
     if given is None:
         return claims.tenant_id
     try:
         return UUID(str(given))
-    except ValueError:
-        return None
+    except ValueError as error:
+        fault = {"type": "uuid_parsing", "loc": ("path", "tenant_id"), "msg": str(error), "input": given}
+        raise RequestValidationError([fault]) from error
 
 
 def is_known_to(claims: Claims, tenant_id: UUID | None) -> bool:

@@ -51,7 +51,6 @@ class Capability(StrEnum):
     PLATFORM_CATALOGUE_MANAGE = "platform.catalogue.manage"
     PLATFORM_FLAG_READ = "platform.flag.read"
     PLATFORM_FLAG_MANAGE = "platform.flag.manage"
-    PLATFORM_DELIVERY_READ = "platform.delivery.read"
     PLATFORM_IMPERSONATE = "platform.impersonate"
     PLATFORM_LEAD_READ = "platform.lead.read"
     PLATFORM_LEAD_OWN = "platform.lead.own"

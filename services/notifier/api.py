@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
-from chassis.db import Database
+from chassis.db import Database, Tx
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from chassis.ids import uuid7
@@ -40,7 +41,6 @@ def router(  # a list of small routes
 
     reader = needs(authenticate, Capability.WEBHOOK_READ)
     manager = needs(authenticate, Capability.WEBHOOK_MANAGE)
-    delivery_reader = needs(authenticate, Capability.PLATFORM_DELIVERY_READ)
 
     @routes.post("/webhook-endpoints", status_code=201)
     async def add(
@@ -60,9 +60,10 @@ def router(  # a list of small routes
                     sealed_secret=sealing.seal(secret, str(endpoint_id)),
                     now=clock.now(),
                 )
-                return 201, {"id": str(endpoint_id), "url": body.url, "secret": secret}
+                return 201, {"id": str(endpoint_id), "url": body.url}
 
-            return await once(request, tx, clock, claims.sub, tenant_id, effect)
+            kept = await once(request, tx, clock, claims.sub, tenant_id, effect)
+            return await with_secret(tx, sealing, tenant_id, kept)
 
     @routes.get("/webhook-endpoints")
     async def show(tenant_id: UUID, claims: Annotated[Claims, reader]) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def router(  # a list of small routes
     @routes.get("/mails")
     async def mails(
         tenant_id: UUID,
-        claims: Annotated[Claims, delivery_reader],
+        claims: Annotated[Claims, reader],
         page_size: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> dict[str, Any]:
         async with database.reading(tenant_id) as tx:
@@ -99,3 +100,14 @@ def router(  # a list of small routes
             return {"mails": [dict(row) async for row in rows]}
 
     return routes
+
+
+async def with_secret(tx: Tx, sealing: Sealing, tenant_id: UUID, kept: Response) -> Response:
+    """The stored outcome with the secret added: outcomes are kept as they are, secrets only sealed."""
+    told = orjson.loads(kept.body)
+    sealed = await queries.sealed_secret(tx, tenant_id=tenant_id, endpoint_id=UUID(told["id"]))
+    if sealed is None:  # removed since
+        return kept
+    body = orjson.dumps({**told, "secret": sealing.open(sealed, told["id"])})
+    headers = {name: value for name, value in kept.headers.items() if name != "content-length"}
+    return Response(body, kept.status_code, headers)

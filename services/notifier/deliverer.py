@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import structlog
@@ -17,13 +17,18 @@ from chassis.telemetry import inject, span_from
 from contracts.notifier import WebhookMessageDeadV1
 from services.notifier import addresses
 from services.notifier.consumers import queries
-from services.notifier.errors import EndpointRefused
+from services.notifier.errors import EndpointRefused, Unresolvable
 from services.notifier.settings import Settings
 from services.notifier.signatures import Sealing, sign
 
 log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=60)
 JITTER = 0.2
+
+
+Reason = Literal[
+    "dns", "connect", "tls", "timeout", "http_3xx", "http_4xx", "http_5xx", "blocked", "disabled"
+]
 
 
 class Outcome:
@@ -35,7 +40,7 @@ class Outcome:
         self,
         *,
         status: int | None = None,
-        error: str | None = None,
+        error: Reason | None = None,
         address: str | None = None,
         snippet: str = "",
     ) -> None:
@@ -55,81 +60,110 @@ class Deliverer:
         self._sealing = sealing
         self._clock = clock
         self._settings = settings
-        timeout = httpx.Timeout(settings.total_seconds, connect=settings.connect_seconds)
-        self._http = httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False)
+        self._http = httpx.AsyncClient(
+            timeout=httpx.Timeout(settings.total_seconds, connect=settings.connect_seconds),
+            # None is kept: a kept connection is found by address alone, and its certificate was checked for one name of
+            # perhaps several that live there.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+            follow_redirects=False,
+            trust_env=False,
+        )
 
     async def run(self) -> None:
+        running: set[asyncio.Task[None]] = set()
         try:
             while True:
-                try:
-                    taken = await self.deliver_due()
-                except Transient as error:
-                    log.warning("deliverer.waiting", error=str(error))
-                    taken = 0
-                if not taken:
+                taken = await self._take_or_wait(self._settings.batch - len(running))
+                for message in taken:
+                    task = asyncio.create_task(self._deliver(message))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+                if len(running) == self._settings.batch:
+                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                elif not taken:
                     await asyncio.sleep(self._settings.poll)
         finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
             await self._http.aclose()
 
     async def deliver_due(self) -> int:
-        """One round; answers how many messages it took."""
+        """One round to its end; answers how many messages it took."""
+        taken = await self._take(self._settings.batch)
+        await asyncio.gather(*(self._deliver(message) for message in taken))
+        return len(taken)
+
+    async def _take_or_wait(self, most: int) -> list[dict[str, Any]]:
+        try:
+            return await self._take(most)
+        except Transient as error:
+            log.warning("deliverer.waiting", error=str(error))
+            return []
+
+    async def _take(self, most: int) -> list[dict[str, Any]]:
+        """What is due, leased, so that no other process takes it meanwhile."""
         now = self._clock.now()
         async with self._database.worker() as tx:
-            due = [dict(row) async for row in queries.due_messages(tx, now=now, most=self._settings.batch)]
+            due = [dict(row) async for row in queries.due_messages(tx, now=now, most=most)]
             for message in due:
                 await queries.claim_message(
                     tx, tenant_id=message["tenant_id"], message_id=message["message_id"], until=now + LEASE
                 )
-        await asyncio.gather(*(self._deliver(message) for message in due))
-        return len(due)
+        return due
 
     async def _deliver(self, message: dict[str, Any]) -> None:
         started, at = time.monotonic(), self._clock.now()
         with span_from(
             message["traceparent"], "deliver webhook", attributes={"tenantry.type": message["type"]}
         ):
-            outcome = await self._attempt(message)
-            duration = int((time.monotonic() - started) * 1000)
-            await self._record(message, outcome, duration, at)
+            try:
+                outcome = await self._attempt(message)
+                duration = int((time.monotonic() - started) * 1000)
+                await self._record(message, outcome, duration, at)
+            except (
+                Exception
+            ):  # whatever one endpoint provokes stops no other; the lease ends, and it comes again
+                log.exception("deliverer.failed", message_id=message["message_id"])
 
     async def _attempt(self, message: dict[str, Any]) -> Outcome:
         if message["endpoint_state"] != "active":
             return Outcome(error="disabled")
-        try:
-            target = await addresses.check(
-                message["url"], allow_private=self._settings.allow_private_endpoints
-            )
-        except EndpointRefused as refused:
-            return Outcome(error="dns" if "resolve" in refused.detail else "blocked")
-        secret = self._sealing.open(message["sealed_secret"], str(message["endpoint_id"]))
-        headers = {
-            "content-type": "application/json",
-            "user-agent": "Tenantry-Webhooks/1",
-            "host": target.host if target.port in {80, 443} else f"{target.host}:{target.port}",
-            **sign(secret, message["message_id"], self._clock.now(), message["body"]),
-        }
-        if (traceparent := inject()[0]) is not None:
-            headers["traceparent"] = traceparent
-        place = f"[{target.address}]" if ":" in target.address else target.address
-        url = f"{target.scheme}://{place}:{target.port}{target.path}"
+        dialled: str | None = None
         try:
             async with asyncio.timeout(self._settings.total_seconds):
-                return await self._post(url, target, headers, message["body"])
+                target = await addresses.check(
+                    message["url"], allow_private=self._settings.allow_private_endpoints
+                )
+                dialled = target.address
+                return await self._post(target, self._headers(message, target), message["body"])
+        except Unresolvable:
+            return Outcome(error="dns")
+        except EndpointRefused:
+            return Outcome(error="blocked")
         except (httpx.TimeoutException, TimeoutError):
-            return Outcome(error="timeout", address=target.address)
-        except httpx.ConnectError as error:
-            reason = (
-                "tls" if "ssl" in str(error).lower() or "certificate" in str(error).lower() else "connect"
-            )
-            return Outcome(error=reason, address=target.address)
-        except httpx.HTTPError:
-            return Outcome(error="connect", address=target.address)
+            return Outcome(error="timeout", address=dialled)
+        except httpx.HTTPError as error:
+            said = str(error).lower()
+            is_tls = isinstance(error, httpx.ConnectError) and ("ssl" in said or "certificate" in said)
+            return Outcome(error="tls" if is_tls else "connect", address=dialled)
 
-    async def _post(
-        self, url: str, target: addresses.Target, headers: dict[str, str], body: bytes
-    ) -> Outcome:
+    def _headers(self, message: dict[str, Any], target: addresses.Target) -> dict[str, str]:
+        secret = self._sealing.open(message["sealed_secret"], str(message["endpoint_id"]))
+        traceparent = inject()[0]
+        return {
+            "content-type": "application/json",
+            "user-agent": "Tenantry-Webhooks/1",
+            "host": target.authority,
+            **sign(secret, message["message_id"], self._clock.now(), message["body"]),
+            **({} if traceparent is None else {"traceparent": traceparent}),
+        }
+
+    async def _post(self, target: addresses.Target, headers: dict[str, str], body: bytes) -> Outcome:
         extensions = {"sni_hostname": target.host} if target.scheme == "https" else {}
-        request = self._http.build_request("POST", url, headers=headers, content=body, extensions=extensions)
+        request = self._http.build_request(
+            "POST", target.url, headers=headers, content=body, extensions=extensions
+        )
         answer = await self._http.send(request, stream=True)
         read = b""
         try:
@@ -140,7 +174,7 @@ class Deliverer:
         finally:
             await answer.aclose()
         status = answer.status_code
-        error = None if 200 <= status < 300 else f"http_{status // 100}xx"
+        error = None if 200 <= status < 300 else reason_of(status)
         snippet = read[:500].decode("utf-8", "replace").replace("\x00", "")
         return Outcome(status=status, error=error, address=target.address, snippet=snippet)
 
@@ -168,18 +202,19 @@ class Deliverer:
                 address=outcome.address,
                 snippet=outcome.snippet,
             )
-            await queries.settle_message(tx, **key, state=state, due_at=due_at)
-            if state == "dead":
-                await outbox.add(
-                    tx, self._dead(message, outcome.error or "connect", number), aggregate_version=number
+            is_settled = await queries.settle_message(tx, **key, state=state, due_at=due_at)
+            if state == "dead" and is_settled is not None:
+                died = WebhookMessageDeadV1(
+                    **key,
+                    endpoint_id=message["endpoint_id"],
+                    reason=outcome.error or "connect",
+                    attempts=number,
                 )
+                await outbox.add(tx, died, aggregate_version=number)
 
-    def _dead(self, message: dict[str, Any], reason: str, attempts: int) -> WebhookMessageDeadV1:
-        known = "http_4xx" if reason == "http_1xx" else reason
-        return WebhookMessageDeadV1(
-            tenant_id=message["tenant_id"],
-            message_id=message["message_id"],
-            endpoint_id=message["endpoint_id"],
-            reason=known,  # type: ignore[arg-type]  # one of the reasons that `_attempt` gives
-            attempts=attempts,
-        )
+
+def reason_of(status: int) -> Reason:
+    """What is no status of HTTP (999 is seen) is the receiver's fault like a 5xx."""
+    if 300 <= status < 400:
+        return "http_3xx"
+    return "http_4xx" if 400 <= status < 500 else "http_5xx"

@@ -47,6 +47,10 @@ values (:tenant_id::uuid, :endpoint_id::uuid, :url::text, :event_types::text[], 
 select endpoint_id, url, event_types, state, created_at, row_version from endpoint
 where tenant_id = :tenant_id::uuid and state <> 'deleted' order by endpoint_id;
 
+-- name: sealed_secret$
+select sealed_secret from endpoint
+where tenant_id = :tenant_id::uuid and endpoint_id = :endpoint_id::uuid and state <> 'deleted';
+
 -- name: delete_endpoint$
 update endpoint set state = 'deleted', row_version = row_version + 1
 where tenant_id = :tenant_id::uuid and endpoint_id = :endpoint_id::uuid and state <> 'deleted'

@@ -76,7 +76,7 @@ TABLE: dict[str, dict[str, Any]] = {
         f"GET {TENANT}/webhook-endpoints": Capability.WEBHOOK_READ,
         f"DELETE {TENANT}/webhook-endpoints/{{endpoint_id}}": Capability.WEBHOOK_MANAGE,
         f"GET {TENANT}/webhook-deliveries": Capability.WEBHOOK_READ,
-        f"GET {TENANT}/mails": Capability.PLATFORM_DELIVERY_READ,
+        f"GET {TENANT}/mails": Capability.WEBHOOK_READ,
     },
 }
 HEALTH = {"GET /livez", "GET /readyz", "GET /v1/about"}
