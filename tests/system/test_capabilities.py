@@ -44,7 +44,13 @@ TABLE: dict[str, dict[str, Any]] = {
         f"POST {TENANT}/hold": Capability.PLATFORM_TENANT_MOVE,
         f"DELETE {TENANT}/hold": Capability.PLATFORM_TENANT_MOVE,
         f"POST {TENANT}/members": Capability.MEMBER_MANAGE,
+        f"GET {TENANT}/entitlements": Capability.ENTITLEMENT_READ,
+        f"PUT {TENANT}/products/{{product}}": Capability.PLATFORM_TENANT_MOVE,
+        "GET /internal/claims/{org_id}": SERVICES,
         "GET /v1/products": Capability.CATALOGUE_READ,
+        "POST /v1/products": Capability.PLATFORM_CATALOGUE_MANAGE,
+        "GET /v1/products/{key}": Capability.CATALOGUE_READ,
+        "DELETE /v1/products/{key}": Capability.PLATFORM_CATALOGUE_MANAGE,
         "GET /v1/me/capabilities": SIGNED_IN,
         "POST /webhooks/erpnext": SIGNED,
         "POST /v1/devices/challenges": Capability.DEVICE_ENROL,
@@ -153,7 +159,8 @@ def test_every_role_reaches_exactly_what_the_table_gives_it(service: str, place:
 def call(http: httpx.Client, place: Place, role: str, method: str, path: str) -> httpx.Response:
     """With a body that is never good, so that nothing is changed."""
     filled = path.replace("{tenant_id}", place.tenant_id).replace("{verb}", "push")
-    for name in ("device_id", "session_id", "endpoint_id", "jkt", "member_id"):
+    filled = filled.replace("{key}", "nothing").replace("{product}", "nothing")
+    for name in ("device_id", "session_id", "endpoint_id", "jkt", "member_id", "org_id"):
         filled = filled.replace(f"{{{name}}}", str(uuid.UUID(int=7)))
     body = None if method in {"GET", "DELETE"} else {"nothing": "good"}
     return http.request(method, filled, json=body, headers=place.headers(role))

@@ -1,0 +1,77 @@
+"""What the operator's commands ask of a service's HTTP API, as an operator would from elsewhere."""
+
+import uuid
+from typing import Any
+
+import httpx
+
+from tenantry.commands import running
+from tenantry.stack.errors import StackError
+
+TOKEN_SECONDS = 300
+
+
+class Operator:
+    """Calls one service as PLATFORM_ADMIN; a refusal is told with its code and every fault."""
+
+    def __init__(self, service: str) -> None:
+        self._stack = running.stack()
+        self._service = service
+
+    async def get(self, path: str, **parameters: Any) -> Any:
+        return (await self._call("GET", path, params=given(parameters))).json()
+
+    async def change(
+        self, method: str, path: str, body: Any | None = None, *, of: str | None = None
+    ) -> dict[str, Any]:
+        """One change under a key of its own; `of` is what is changed: its ETag is read first and must still hold."""
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        if of is not None:
+            headers["If-Match"] = (await self._call("GET", of)).headers["etag"]
+        answer = await self._call(method, path, json=body, headers=headers)
+        found: dict[str, Any] = answer.json() if answer.content else {}
+        return found
+
+    async def pages(self, path: str, name: str, most: int, **parameters: Any) -> list[dict[str, Any]]:
+        """The items of all pages, `most` at the utmost."""
+        found: list[dict[str, Any]] = []
+        token: str | None = None
+        while len(found) < most:
+            page = await self.get(path, page_token=token, page_size=min(200, most), **parameters)
+            found += page[name]
+            token = page["next_page_token"]
+            if token is None:
+                break
+        return found[:most]
+
+    async def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
+        token = await running.operator_token(self._stack, "PLATFORM_ADMIN", TOKEN_SECONDS)
+        headers = {"Authorization": f"Bearer {token}", **request.pop("headers", {})}
+        url = f"{self._stack.url(self._service)}{path}"
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+                answer = await http.request(method, url, headers=headers, **request)
+        except httpx.HTTPError as error:
+            raise StackError(f"{self._service} cannot be reached: {error!r}; {running.HINT}") from error
+        if not answer.is_success:
+            raise StackError(refusal(answer))
+        return answer
+
+
+def given(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+def refusal(answer: httpx.Response) -> str:
+    """The problem in one line, with what would help."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        return f"{answer.status_code}: {answer.text[:300]}"
+    helps = [
+        f"{fault.get('pointer') or fault.get('parameter') or fault.get('header')}: {fault['detail']}"
+        for fault in problem.get("errors", [])
+    ]
+    if allowed := problem.get("allowed_transitions"):
+        helps.append(f"allowed are: {', '.join(allowed)}")
+    return "; ".join([f"{problem.get('code')}: {problem.get('detail')}", *helps])

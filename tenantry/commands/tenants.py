@@ -1,0 +1,220 @@
+"""`tenants …`, `timeline`, `products …`: what an operator does with tenants on an ordinary day."""
+
+import json
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from tenantry.commands import running
+from tenantry.commands.asking import Operator
+from tenantry.commands.folder import run
+from tenantry.commands.running import AsJson, console
+
+tenants = typer.Typer(no_args_is_help=True, help="Tenants and their life.")
+products = typer.Typer(no_args_is_help=True, help="The catalogue.")
+TenantId = Annotated[UUID, typer.Argument(help="Id of the tenant.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+REGISTRY = "registry"
+LISTED = ("tenant_id", "slug", "status", "plan", "kind", "created_at")
+SHOWN_PRODUCT = ("key", "version", "status", "plans")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.add_typer(tenants, name="tenants")
+    app.add_typer(products, name="products")
+    app.command()(timeline)
+
+
+def of(tenant: UUID) -> str:
+    return f"/v1/tenants/{tenant}"
+
+
+def tell(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        console.print_json(json.dumps(found, default=str))
+        return
+    rows = [{"what": name, "is": value} for name, value in found.items() if value not in (None, [])]
+    running.show(str(found.get("slug", "")), rows, as_json=False)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    if not yes:
+        typer.confirm(question, abort=True)
+
+
+@tenants.command("list")
+def list_(
+    status: Annotated[str | None, typer.Option(help="trial, active, frozen or archived.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="So many at the utmost.")] = 200,
+    as_json: AsJson = False,
+) -> None:
+    """All tenants, by id."""
+    found = run(Operator(REGISTRY).pages("/v1/tenants", "tenants", most, status=status))
+    running.show("Tenants", [{name: row[name] for name in LISTED} for row in found], as_json=as_json)
+
+
+@tenants.command()
+def show(tenant: TenantId, as_json: AsJson = False) -> None:
+    """One tenant, with what can move it."""
+    tell(run(Operator(REGISTRY).get(of(tenant))), as_json=as_json)
+
+
+@tenants.command()
+def entitlements(tenant: TenantId, as_json: AsJson = False) -> None:
+    """What the tenant may use, and the rule that decided."""
+    found = run(Operator(REGISTRY).get(f"{of(tenant)}/entitlements", explain=True))
+    if as_json:
+        console.print_json(json.dumps(found))
+        return
+    names = ("product", "is_entitled", "rule", "expires_at")
+    rows = [{name: row[name] for name in names} for row in found["products"]]
+    running.show(f"Entitlements, version {found['ent_v']}", rows, as_json=False)
+
+
+@tenants.command()
+def activate(
+    tenant: TenantId,
+    reference: Annotated[str, typer.Option(help="The order's or the payment's name.")],
+    plan: Annotated[str, typer.Option(help="starter, professional or enterprise.")],
+    product: Annotated[list[str], typer.Option(help="A product that was bought; give it several times.")],
+    source: Annotated[str, typer.Option(help="sales_order or payment.")] = "sales_order",
+    contract_end: Annotated[str | None, typer.Option(help="YYYY-MM-DD")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Enter a purchase by hand."""
+    body = {
+        "source": source,
+        "reference": reference,
+        "plan": plan,
+        "products": product,
+        "contract_end": contract_end,
+    }
+    changed = Operator(REGISTRY).change("POST", f"{of(tenant)}/activation", body, of=of(tenant))
+    tell(run(changed), as_json=as_json)
+
+
+@tenants.command()
+def cancel(
+    tenant: TenantId,
+    slug: Annotated[str, typer.Option(help="The tenant's slug, typed again.")],
+    reason: Annotated[str, typer.Option(help="price, missing_feature, switched, no_longer_needed, …")],
+    effective: Annotated[str, typer.Option(help="now or period_end.")] = "period_end",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Freeze the tenant now or at the end of what it paid for; shows what will happen and asks."""
+    operator = Operator(REGISTRY)
+    preview = run(operator.get(f"{of(tenant)}/cancellation-preview", effective=effective))
+    if not as_json:
+        console.print(f"Writes are refused from {preview['writes_are_refused_from']}; then:")
+        running.show("", preview["future"], as_json=False)
+    confirm("Cancel this tenant?", yes=yes)
+    body = {"effective": effective, "reason": reason, "slug": slug}
+    tell(run(operator.change("POST", f"{of(tenant)}/cancellation", body, of=of(tenant))), as_json=as_json)
+
+
+@tenants.command()
+def withdraw(tenant: TenantId, as_json: AsJson = False) -> None:
+    """Take back a cancellation that has not taken effect."""
+    changed = Operator(REGISTRY).change("DELETE", f"{of(tenant)}/cancellation", of=of(tenant))
+    tell(run(changed), as_json=as_json)
+
+
+@tenants.command()
+def reactivate(tenant: TenantId, as_json: AsJson = False) -> None:
+    """Take a cancelled tenant back within its grace."""
+    changed = Operator(REGISTRY).change("POST", f"{of(tenant)}/reactivation", of=of(tenant))
+    tell(run(changed), as_json=as_json)
+
+
+@tenants.command()
+def freeze(
+    tenant: TenantId,
+    reason: Annotated[str, typer.Option(help="non_payment or contract_end.")],
+    evidence: Annotated[str, typer.Option(help="The document that says so.")],
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Refuse the tenant's writes from now on."""
+    confirm("Freeze this tenant now?", yes=yes)
+    body = {"reason": reason, "evidence": evidence}
+    changed = Operator(REGISTRY).change("POST", f"{of(tenant)}/freeze", body, of=of(tenant))
+    tell(run(changed), as_json=as_json)
+
+
+@tenants.command()
+def hold(
+    tenant: TenantId,
+    reason: Annotated[str, typer.Option(help="Why nothing may be destroyed.")],
+    days: Annotated[int, typer.Option(min=1, help="For how long.")],
+    as_json: AsJson = False,
+) -> None:
+    """Postpone archiving and deleting."""
+    body = {"reason": reason, "days": days}
+    changed = Operator(REGISTRY).change("POST", f"{of(tenant)}/hold", body, of=of(tenant))
+    tell(run(changed), as_json=as_json)
+
+
+@tenants.command()
+def release(tenant: TenantId, yes: Yes = False, as_json: AsJson = False) -> None:
+    """End the hold before its time."""
+    confirm("End the hold? What is overdue happens at once.", yes=yes)
+    changed = Operator(REGISTRY).change("DELETE", f"{of(tenant)}/hold", of=of(tenant))
+    tell(run(changed), as_json=as_json)
+
+
+def timeline(
+    tenant: TenantId,
+    until: Annotated[str | None, typer.Option(help="Stop the clock there (RFC 3339).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What has happened to a tenant, and what will if nobody does anything."""
+    parameters = {"simulate": True, "until": until} if until else {}
+    found = run(Operator(REGISTRY).get(f"{of(tenant)}/timeline", **parameters))
+    if as_json:
+        console.print_json(json.dumps(found))
+        return
+    past = [
+        {
+            "at": move["moved_at"],
+            "what": f"{move['came_from']} → {move['went_to']}",
+            "cause": move["reason"],
+            "by": move["actor_id"],
+        }
+        for move in found["past"]
+    ]
+    future = [
+        {"at": step["at"], "what": step["action"], "cause": step["cause"], "by": "by itself"}
+        for step in found["future"]
+    ]
+    running.show(f"now {found['status']}", [*past, *future], as_json=False)
+
+
+@products.command("list")
+def list_products(as_json: AsJson = False) -> None:
+    """What can be bought."""
+    found = run(Operator(REGISTRY).get("/v1/products"))["products"]
+    if as_json:
+        console.print_json(json.dumps(found))
+        return
+    rows = [{**row, "plans": ", ".join(row["manifest"].get("plans", []))} for row in found]
+    running.show("Products", [{name: row[name] for name in SHOWN_PRODUCT} for row in rows], as_json=False)
+
+
+@products.command()
+def publish(
+    manifest: Annotated[typer.FileText, typer.Argument(help="The manifest, as JSON.")],
+    as_json: AsJson = False,
+) -> None:
+    """Publish a product, or a higher version of one."""
+    tell(run(Operator(REGISTRY).change("POST", "/v1/products", json.load(manifest))), as_json=as_json)
+
+
+@products.command()
+def retire(key: Annotated[str, typer.Argument(help="Key of the product.")], yes: Yes = False) -> None:
+    """Nobody can buy it, or use it, any more."""
+    confirm(f"Retire {key}? Every tenant loses it.", yes=yes)
+    run(Operator(REGISTRY).change("DELETE", f"/v1/products/{key}"))
+    console.print(f"{key} is retired")
