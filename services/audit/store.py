@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from chassis.db import ReadTx, Tx, load_queries
+from chassis.gaps import Hole
 from services.audit.entry import Leaf, trace_id_of
 from services.audit.merkle import EMPTY_ROOT, Tiles
 from services.audit.note import Checkpoint
@@ -150,3 +151,31 @@ async def records_from(tx: ReadTx, tenant_id: UUID, first: int, most: int) -> li
 async def record_of_event(tx: ReadTx, tenant_id: UUID, event_id: UUID) -> dict[str, Any] | None:
     row = await queries.record_of_event(tx, tenant_id=tenant_id, event_id=event_id)
     return None if row is None else dict(row)
+
+
+async def open_gap(tx: Tx, gap_id: UUID, hole: Hole, at: datetime) -> bool:
+    """False when it, or a gap that holds it, is open already."""
+    return (
+        await queries.open_gap(
+            tx,
+            gap_id=gap_id,
+            source=hole.source,
+            epoch=hole.epoch,
+            first=hole.first,
+            last=hole.last,
+            at=at,
+        )
+        is not None
+    )
+
+
+async def lose_gap(tx: Tx, hole: Hole) -> None:
+    await queries.lose_gap(tx, source=hole.source, epoch=hole.epoch, first=hole.first, last=hole.last)
+
+
+async def settle_gaps(tx: Tx, at: datetime) -> list[tuple[UUID, Hole]]:
+    """The gaps that this call found whole."""
+    rows = queries.settle_gaps(tx, at=at)
+    return [
+        (row["gap_id"], Hole(row["source"], row["epoch"], row["first"], row["last"])) async for row in rows
+    ]
