@@ -98,8 +98,9 @@ async def copy_records(tx: Tx, rows: Iterable[tuple[int, Leaf]]) -> None:
 
 
 def record_row(index: int, leaf: Leaf) -> tuple[Any, ...]:
+    """The columns of a leaf. What PostgreSQL cannot hold in a text (NUL) is replaced; the entry has it as it was."""
     envelope = leaf.envelope
-    return (
+    columns = (
         leaf.tenant_id,
         index,
         envelope.id,
@@ -117,6 +118,7 @@ def record_row(index: int, leaf: Leaf) -> tuple[Any, ...]:
         leaf.entry,
         leaf.hash,
     )
+    return tuple(value.replace("\0", "\ufffd") if isinstance(value, str) else value for value in columns)
 
 
 async def heads_without_checkpoint(tx: ReadTx, most: int) -> list[tuple[UUID, int, bytes]]:
