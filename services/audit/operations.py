@@ -56,7 +56,8 @@ async def sign_heads(tx: Tx, signer: Signer, now: datetime, most: int) -> int:
     grown = await store.heads_without_checkpoint(tx, most)
     for tenant_id, size, root in grown:
         checkpoint = Checkpoint(origin(tenant_id), size, root)
-        await store.add_checkpoint(tx, tenant_id, checkpoint, signer.sign(checkpoint), now)
+        if not await store.add_checkpoint(tx, tenant_id, checkpoint, signer.sign(checkpoint), now):
+            continue
         published = CheckpointPublishedV1(
             tenant_id=None if tenant_id == PLATFORM else tenant_id,
             origin=checkpoint.origin,

@@ -32,10 +32,11 @@ where head.size > 0 and not exists (
 )
 order by head.tenant_id limit :most::int;
 
--- name: add_checkpoint(tenant_id, size, root, note, signed_at)!
+-- name: add_checkpoint(tenant_id, size, root, note, signed_at)$
 insert into checkpoint (tenant_id, size, root, note, signed_at)
 values (:tenant_id::uuid, :size::bigint, :root::bytea, :note::text, :signed_at::timestamptz)
-on conflict do nothing;
+on conflict do nothing
+returning size;
 
 -- name: latest_checkpoint(tenant_id)^
 select size, root, note, signed_at from checkpoint where tenant_id = :tenant_id::uuid order by size desc limit 1;

@@ -129,8 +129,9 @@ async def heads_without_checkpoint(tx: ReadTx, most: int) -> list[tuple[UUID, in
 
 async def add_checkpoint(
     tx: Tx, tenant_id: UUID, checkpoint: Checkpoint, note: str, signed_at: datetime
-) -> None:
-    await queries.add_checkpoint(
+) -> bool:
+    """False when another process has signed this size meanwhile."""
+    added = await queries.add_checkpoint(
         tx,
         tenant_id=tenant_id,
         size=checkpoint.size,
@@ -138,6 +139,7 @@ async def add_checkpoint(
         note=note,
         signed_at=signed_at,
     )
+    return added is not None
 
 
 async def latest_checkpoint(tx: ReadTx, tenant_id: UUID) -> StoredCheckpoint | None:
