@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from chassis.auth import Authenticate
 from chassis.db import Database
-from chassis.errors import NotFound
+from chassis.errors import Forbidden, NotFound
 from contracts.claims import Claims
 from contracts.roles import OrgRole, RealmRole
 from services.audit import operations, store
@@ -18,6 +18,7 @@ from services.audit.note import Signer
 READERS = frozenset({OrgRole.IT_ADMIN, OrgRole.LEGAL, OrgRole.CXO})
 OPERATORS = frozenset({RealmRole.PLATFORM_ADMIN, RealmRole.SUPPORT_ENGINEER})
 MAX_PAGE = 200
+LAST_LEAF = 2**63 - 1
 
 
 class RecordOut(BaseModel):
@@ -82,6 +83,8 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
         is_operator = not OPERATORS.isdisjoint(claims.realm_roles)
         is_member = claims.tenant_id == tenant_id and not READERS.isdisjoint(claims.org_roles)
         if not (is_operator or is_member):
+            if claims.tenant_id == tenant_id or claims.realm_roles:
+                raise Forbidden("reading the audit log needs the role IT_ADMIN, LEGAL or CXO of its tenant")
             raise NotFound(f"there is no tenant {tenant_id} whose audit log you may read")
         return tenant_id
 
@@ -90,7 +93,7 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
     @routes.get("/tenants/{tenant_id}/audit/records")
     async def records(
         tenant_id: Reader,
-        first: Annotated[int, Query(ge=0)] = 0,
+        first: Annotated[int, Query(ge=0, le=LAST_LEAF)] = 0,
         page_size: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         event_id: UUID | None = None,
     ) -> RecordsOut:
