@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis.errors import NotFound, Unauthorized
+from chassis.errors import Conflict, NotFound, Unauthorized
 from tenantry.issuer.signing import AUDIENCES, Signer
 from tenantry.issuer.state import State
 
@@ -96,6 +96,9 @@ def router(state: State, signer: Signer, admin_secret: str) -> APIRouter:  # noq
             raise NotFound(f"there is no organisation {org_id}")
         email = body.email.lower()
         known = state.get("address", email)
+        if known and (state.get("member", known["member_id"]) or {}).get("org_id", org_id) != org_id:
+            # People sign in by address: taking it over would move somebody else's member, password and all.
+            raise Conflict(f"{email} belongs to a member of another organisation")
         member = {
             "id": known["member_id"] if known else str(uuid.uuid4()),
             "org_id": org_id,
