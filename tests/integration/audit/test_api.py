@@ -48,7 +48,7 @@ async def refusal(
 
 
 async def test_nobody_reads_without_a_good_token(filled: httpx.AsyncClient, issuer: TestIssuer) -> None:
-    operator = {"realm_access": {"roles": ["PLATFORM_ADMIN"]}}
+    operator: dict[str, Any] = {"realm_access": {"roles": ["PLATFORM_ADMIN"]}}
     foreign = ECKey.generate_key("P-256", {"kid": "key-1"})
     bad: list[dict[str, str]] = [
         {},

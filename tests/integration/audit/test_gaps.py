@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -102,6 +103,18 @@ async def has_seen(log: Log, numbers: str) -> bool:
     return bool(await log.admin.fetchval("select seen::text from audit.source_progress") == numbers)
 
 
+def body_of(hole: Hole) -> dict[str, Any]:
+    """What both events say of a hole."""
+    return {
+        "tenant_id": None,
+        "gap_id": str(gap_id_of(hole)),
+        "source": hole.source,
+        "epoch": hole.epoch,
+        "first": hole.first,
+        "last": hole.last,
+    }
+
+
 async def test_the_running_service_says_a_hole_and_its_repair_once_and_gives_the_record_its_leaf(
     audit: httpx.AsyncClient, source: Source, log: Log
 ) -> None:
@@ -116,15 +129,7 @@ async def test_the_running_service_says_a_hole_and_its_repair_once_and_gives_the
         return len(await log.said("audit.gap.")) >= 2
 
     await eventually(is_repaired, what="the repair")
-    hole = Hole(SOURCE, source.epoch, 2, 2)
-    told = {
-        "tenant_id": None,
-        "gap_id": str(gap_id_of(hole)),
-        "source": SOURCE,
-        "epoch": source.epoch,
-        "first": 2,
-        "last": 2,
-    }
+    told = body_of(Hole(SOURCE, source.epoch, 2, 2))
     assert await log.said("audit.gap.") == [(DETECTED, told), (REPAIRED, told)]
     records = await log.records(tenant)
     assert [row["event_id"] for row in records][1:] == [kept_back]
