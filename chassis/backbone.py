@@ -11,7 +11,7 @@ from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.dead_letters import DeadLetterReplayer
-from chassis.gaps import GapFiller
+from chassis.gaps import GapFiller, OnGap, say_nothing
 from chassis.health import Health
 from chassis.http import create_api
 from chassis.inbox import Consumer, InboxSettings
@@ -88,8 +88,11 @@ def backbone(
     hears: Mapping[str, Apply] | None = None,
     inbox: InboxSettings | None = None,
     lanes: Sequence[Lane] = (),
+    on_gap: OnGap = say_nothing,
 ) -> Backbone:
-    """`hears` maps a stream to what is done with its messages; `lanes` are outboxes beside the service's own."""
+    """`hears` maps a stream to what is done with its messages; `lanes` are outboxes beside the service's own; `on_gap` is
+    told of holes in what it hears.
+    """
     consumers = [
         Consumer(
             bus=bus,
@@ -106,7 +109,11 @@ def backbone(
     relays = [Relay(database, bus, lane, clock) for lane in (Lane("outbox", STREAMS[name]), *lanes)]
     parts: list[Part] = [*relays, *consumers, Upkeep(database), Watchdog(bus=bus, consumers=consumers)]
     if consumers:
-        parts.append(GapFiller(bus=bus, database=database, clock=clock, service=name, consumers=consumers))
+        parts.append(
+            GapFiller(
+                bus=bus, database=database, clock=clock, service=name, consumers=consumers, on_gap=on_gap
+            )
+        )
         parts.append(DeadLetterReplayer(database=database, clock=clock, consumers=consumers))
 
     async def bus_is_up() -> bool:

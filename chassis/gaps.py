@@ -56,6 +56,7 @@ class Gap:
 
 
 OnGap = Callable[[Gap], Awaitable[None]]
+"""Told again when it raised Transient, so it must bear the same news twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +137,10 @@ class GapFiller:
         holes = await self._find_holes()
         watched = {hole: self._watch_of(hole) or Watch(hole, now) for hole in holes}
         still_open = set(watched.values())
-        repaired = [watch for watch in dict.fromkeys(self._watched.values()) if watch not in still_open]
-        self._watched = watched
-        for watch in repaired:
-            if watch.asked_at is not None and not watch.is_lost:
+        for watch in dict.fromkeys(self._watched.values()):
+            if watch not in still_open and watch.asked_at is not None and not watch.is_lost:
                 await self._report(watch.hole, GapState.REPAIRED, watch.since)
+        self._watched = watched  # only now: news that could not be told are told in the next round
         for hole, watch in watched.items():
             if self._is_due(watch, now):
                 await self._ask(hole, watch)
@@ -163,9 +163,9 @@ class GapFiller:
         consumer = self._consumers.get(STREAMS[service_of(hole.source)])
         if consumer is None:
             return
-        is_new, watch.asked_at = watch.asked_at is None, self._clock.now()
-        if is_new:
+        if watch.asked_at is None:
             await self._report(watch.hole, GapState.DETECTED, watch.since)
+        watch.asked_at = self._clock.now()
         try:
             unfinished = await self._fetch(hole, consumer)
         except BusUnavailable as error:
@@ -209,6 +209,8 @@ class GapFiller:
         watch.empty_answers += 1
         if watch.empty_answers < self._settings.empty_answers:
             return
+        for lost in absent:  # before it is forgotten below: an alert twice is better than none
+            await self._report(lost, GapState.LOST, watch.since)
         watch.is_lost = True
         async with self._database.worker() as tx:
             for lost in absent:
@@ -220,8 +222,6 @@ class GapFiller:
                     last=lost.last,
                     at=self._clock.now(),
                 )
-        for lost in absent:
-            await self._report(lost, GapState.LOST, watch.since)
 
     async def _absent(self, hole: Hole, unfinished: set[int]) -> list[Hole]:
         """What is still missing and was not in the answer, cut at the numbers that only wait for their handler."""

@@ -34,13 +34,13 @@ class GapEvent(Event):
 
 
 class GapDetectedV1(GapEvent):
-    """Numbers of a source are missing for longer than replay should take."""
+    """Numbers of a source are missing for longer than reordering explains; said once, before a replay is asked for."""
 
     type: ClassVar = "audit.gap.detected.v1"
 
 
 class GapRepairedV1(GapEvent):
-    """The missing numbers have arrived."""
+    """All of the missing numbers have arrived. A gap of which this is never said is open, or lost at its source."""
 
     type: ClassVar = "audit.gap.repaired.v1"
 

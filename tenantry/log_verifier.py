@@ -5,9 +5,12 @@ Formats: RFC 6962 (tree and proofs), RFC 9162 §2.1.3.2 and §2.1.4.2 (verificat
 
 import base64
 import binascii
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -113,6 +116,43 @@ def verify_log(entries: Sequence[bytes], note: str, verifier_key: str, origin: s
     if (found := root_of([leaf_hash(entry) for entry in entries])) != head.root:
         raise Unverified(f"the records give the root {found.hex()}, the checkpoint states {head.root.hex()}")
     return head
+
+
+def entry_of(record: Mapping[str, Any], index: int) -> bytes:
+    """The leaf of a record as the API of audit shows it. Raises Unverified where what is shown beside the leaf is not
+    what the leaf says: readers look at that, and the tree covers the leaf alone.
+    """
+    try:
+        entry = base64.b64decode(record["entry"], validate=True)
+        stated = _stated_by(json.loads(entry), entry, index)
+        shown = {name: record[name] for name in stated}
+        shown["received_at"] = datetime.fromisoformat(shown["received_at"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unverified(f"record {index}: it cannot be read: {error!r}") from error
+    for name, value in stated.items():
+        if shown[name] != value:
+            raise Unverified(f"record {index}: {name} is shown as {shown[name]}, the leaf says {value}")
+    return entry
+
+
+def _stated_by(said: Any, entry: bytes, index: int) -> dict[str, Any]:
+    """Name of what the API shows → what it must be. Text columns hold U+FFFD where the leaf has NUL."""
+    texts = {
+        "event_id": said["id"],
+        "type": said["type"],
+        "source": said["source"],
+        "subject": said["subject"],
+        "actor_id": said["actor"]["id"],
+        "trace_id": said["trace_id"],
+    }
+    number = said["source_seq"]
+    return {
+        "leaf_index": index,
+        **{name: text and text.replace("\0", "\ufffd") for name, text in texts.items()},
+        "source_seq": None if number is None else int(number),
+        "received_at": datetime.fromisoformat(said["received_at"]),
+        "leaf_hash": leaf_hash(entry).hex(),
+    }
 
 
 def _public_key(verifier_key: str) -> tuple[str, bytes]:

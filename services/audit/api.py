@@ -16,6 +16,7 @@ from services.audit import operations, store
 from services.audit.note import Signer
 
 MAX_PAGE = 200
+LAST_LEAF = 2**63 - 1
 
 
 class RecordOut(BaseModel):
@@ -82,7 +83,7 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
     async def records(
         tenant_id: UUID,
         claims: Annotated[Claims, reader],
-        first: Annotated[int, Query(ge=0)] = 0,
+        first: Annotated[int, Query(ge=0, le=LAST_LEAF)] = 0,
         page_size: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         event_id: UUID | None = None,
     ) -> RecordsOut:

@@ -14,6 +14,7 @@ from contracts.subjects import STREAMS
 from services.audit import api
 from services.audit.checkpoints import Checkpoints
 from services.audit.consumers import sequencer
+from services.audit.gaps import GapBook
 from services.audit.note import Signer
 from services.audit.settings import Settings
 
@@ -27,6 +28,7 @@ def compose(settings: Settings) -> Service:
     database, bus = connect(SERVICE, settings, MIGRATIONS)
     key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(settings.signing_key.get_secret_value()))
     signer = Signer(settings.signing_name, key)
+    gaps = GapBook(database, clock, seconds=settings.gap_seconds)
     shared = backbone(
         SERVICE,
         settings,
@@ -35,8 +37,9 @@ def compose(settings: Settings) -> Service:
         bus,
         hears=dict.fromkeys(STREAMS.values(), sequencer(clock)),
         inbox=InboxSettings(max_batch=settings.max_batch),
+        on_gap=gaps.note,
     )
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
     )
-    return shared.service([api.router(database, signer, Authenticate(shared.verifier))], [checkpoints])
+    return shared.service([api.router(database, signer, Authenticate(shared.verifier))], [checkpoints, gaps])

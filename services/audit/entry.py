@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from contracts.envelope import Envelope, Message
-from services.audit.canonical import canonical, embed
+from services.audit.canonical import LARGEST_INTEGER, canonical, embed
 from services.audit.merkle import leaf_hash
 
 FORMAT = "tenantry-audit-event/1"
@@ -38,12 +38,12 @@ def leaf_of(message: Message, received_at: datetime, nonce: bytes) -> Leaf:
         "type": envelope.type,
         "source": envelope.source,
         "source_epoch": envelope.epoch,
-        "source_seq": envelope.sequence,
+        "source_seq": number(envelope.sequence),
         "time": rfc3339(envelope.time),
         "received_at": rfc3339(received_at),
         "tenant_id": str(envelope.tenant_id) if envelope.tenant_id else None,
         "subject": envelope.subject,
-        "aggregate_version": envelope.aggregate_version,
+        "aggregate_version": number(envelope.aggregate_version),
         "actor": {"id": envelope.actor_id, "type": envelope.actor_type},
         "correlation_id": envelope.correlation_id,
         "causation_id": envelope.causation_id,
@@ -53,6 +53,11 @@ def leaf_of(message: Message, received_at: datetime, nonce: bytes) -> Leaf:
     }
     entry = canonical(statement)
     return Leaf(tree_of(message), envelope, received_at, entry, leaf_hash(entry))
+
+
+def number(value: int | None) -> int | str | None:
+    """As it is where it has a canonical form, else its digits (RFC 7493 §2.2)."""
+    return value if value is None or value <= LARGEST_INTEGER else str(value)
 
 
 def rfc3339(time: datetime) -> str:

@@ -4,16 +4,21 @@ import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from chassis import outbox
+from chassis.context import use_origin
 from chassis.db import ReadTx, Tx
-from contracts.audit import CheckpointPublishedV1
+from chassis.gaps import Hole
+from contracts.audit import CheckpointPublishedV1, GapDetectedV1, GapEvent, GapRepairedV1
 from contracts.envelope import Message
 from services.audit import merkle, store
 from services.audit.entry import PLATFORM, Leaf, leaf_of, tree_of
 from services.audit.errors import EmptyLog, LeafNotFound
 from services.audit.note import Checkpoint, Signer
+
+GAPS = UUID("5a0f1d0e-7c1b-5d0a-9a53-3d6f0e6f2b11")
+"""Namespace of gap ids, which are made of what the gap is."""
 
 
 def origin(tenant_id: UUID) -> str:
@@ -51,7 +56,8 @@ async def sign_heads(tx: Tx, signer: Signer, now: datetime, most: int) -> int:
     grown = await store.heads_without_checkpoint(tx, most)
     for tenant_id, size, root in grown:
         checkpoint = Checkpoint(origin(tenant_id), size, root)
-        await store.add_checkpoint(tx, tenant_id, checkpoint, signer.sign(checkpoint), now)
+        if not await store.add_checkpoint(tx, tenant_id, checkpoint, signer.sign(checkpoint), now):
+            continue
         published = CheckpointPublishedV1(
             tenant_id=None if tenant_id == PLATFORM else tenant_id,
             origin=checkpoint.origin,
@@ -60,6 +66,35 @@ async def sign_heads(tx: Tx, signer: Signer, now: datetime, most: int) -> int:
         )
         await outbox.add(tx, published, aggregate_version=size)
     return len(grown)
+
+
+def gap_id_of(hole: Hole) -> UUID:
+    """The same hole has the same id in every process."""
+    return uuid5(GAPS, f"{hole.source}\n{hole.epoch}\n{hole.first}\n{hole.last}")
+
+
+async def open_gap(tx: Tx, hole: Hole, since: datetime) -> None:
+    """Say that numbers are missing, unless it was said."""
+    gap_id = gap_id_of(hole)
+    if await store.open_gap(tx, gap_id, hole, since):
+        await _say_of_gap(tx, GapDetectedV1, gap_id, hole, 1)
+
+
+async def lose_gap(tx: Tx, hole: Hole) -> None:
+    """Numbers of a gap are gone for good at their source."""
+    await store.lose_gap(tx, hole)
+
+
+async def settle_gaps(tx: Tx, now: datetime) -> None:
+    """Say of every gap whose numbers have all arrived that it is repaired; of each once."""
+    for gap_id, hole in await store.settle_gaps(tx, now):
+        await _say_of_gap(tx, GapRepairedV1, gap_id, hole, 2)
+
+
+async def _say_of_gap(tx: Tx, event: type[GapEvent], gap_id: UUID, hole: Hole, version: int) -> None:
+    told = event(gap_id=gap_id, source=hole.source, epoch=hole.epoch, first=hole.first, last=hole.last)
+    with use_origin(correlation_id=str(gap_id), actor_type="system"):
+        await outbox.add(tx, told, aggregate_version=version)
 
 
 async def prove_inclusion(

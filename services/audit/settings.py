@@ -18,4 +18,6 @@ class Settings(ServiceSettings):
     max_batch: int = Field(default=500, ge=1, le=5000)
     checkpoint_seconds: float = Field(default=1.0, gt=0)
     checkpoint_batch: int = Field(default=500, ge=1, le=5000)
+    gap_seconds: float = Field(default=5.0, gt=0)
+    """How often the book of gaps is held against what has arrived."""
     max_page: int = Field(default=200, ge=1, le=1000)

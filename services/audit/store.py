@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from chassis.db import ReadTx, Tx, load_queries
+from chassis.gaps import Hole
 from services.audit.entry import Leaf, trace_id_of
 from services.audit.merkle import EMPTY_ROOT, Tiles
 from services.audit.note import Checkpoint
@@ -97,8 +98,9 @@ async def copy_records(tx: Tx, rows: Iterable[tuple[int, Leaf]]) -> None:
 
 
 def record_row(index: int, leaf: Leaf) -> tuple[Any, ...]:
+    """The columns of a leaf. What PostgreSQL cannot hold in a text (NUL) is replaced; the entry has it as it was."""
     envelope = leaf.envelope
-    return (
+    columns = (
         leaf.tenant_id,
         index,
         envelope.id,
@@ -116,6 +118,7 @@ def record_row(index: int, leaf: Leaf) -> tuple[Any, ...]:
         leaf.entry,
         leaf.hash,
     )
+    return tuple(value.replace("\0", "\ufffd") if isinstance(value, str) else value for value in columns)
 
 
 async def heads_without_checkpoint(tx: ReadTx, most: int) -> list[tuple[UUID, int, bytes]]:
@@ -126,8 +129,9 @@ async def heads_without_checkpoint(tx: ReadTx, most: int) -> list[tuple[UUID, in
 
 async def add_checkpoint(
     tx: Tx, tenant_id: UUID, checkpoint: Checkpoint, note: str, signed_at: datetime
-) -> None:
-    await queries.add_checkpoint(
+) -> bool:
+    """False when another process has signed this size meanwhile."""
+    added = await queries.add_checkpoint(
         tx,
         tenant_id=tenant_id,
         size=checkpoint.size,
@@ -135,6 +139,7 @@ async def add_checkpoint(
         note=note,
         signed_at=signed_at,
     )
+    return added is not None
 
 
 async def latest_checkpoint(tx: ReadTx, tenant_id: UUID) -> StoredCheckpoint | None:
@@ -150,3 +155,31 @@ async def records_from(tx: ReadTx, tenant_id: UUID, first: int, most: int) -> li
 async def record_of_event(tx: ReadTx, tenant_id: UUID, event_id: UUID) -> dict[str, Any] | None:
     row = await queries.record_of_event(tx, tenant_id=tenant_id, event_id=event_id)
     return None if row is None else dict(row)
+
+
+async def open_gap(tx: Tx, gap_id: UUID, hole: Hole, at: datetime) -> bool:
+    """False when it, or a gap that holds it, is open already."""
+    return (
+        await queries.open_gap(
+            tx,
+            gap_id=gap_id,
+            source=hole.source,
+            epoch=hole.epoch,
+            first=hole.first,
+            last=hole.last,
+            at=at,
+        )
+        is not None
+    )
+
+
+async def lose_gap(tx: Tx, hole: Hole) -> None:
+    await queries.lose_gap(tx, source=hole.source, epoch=hole.epoch, first=hole.first, last=hole.last)
+
+
+async def settle_gaps(tx: Tx, at: datetime) -> list[tuple[UUID, Hole]]:
+    """The gaps that this call found whole."""
+    rows = queries.settle_gaps(tx, at=at)
+    return [
+        (row["gap_id"], Hole(row["source"], row["epoch"], row["first"], row["last"])) async for row in rows
+    ]

@@ -1,6 +1,5 @@
 """`status`, `migrate`, `provision`, `outbox status`, `tokens mint`, `verify`."""
 
-import base64
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -118,26 +117,33 @@ async def verified(tenant: UUID) -> log_verifier.SignedHead:
     found = running.stack()
     token = await running.operator_token(found, "PLATFORM_ADMIN", 300)
     headers = {"Authorization": f"Bearer {token}"}
-    base = f"/v1/tenants/{tenant}/audit"
     async with httpx.AsyncClient(
         base_url=found.url("audit"), headers=headers, trust_env=False, timeout=30
     ) as http:
         try:
             key = (await http.get("/v1/audit/key")).raise_for_status().json()["verifier_key"]
+            base = f"/v1/tenants/{tenant}/audit"
             note = (await http.get(f"{base}/checkpoint")).raise_for_status().text
-            size = int(note.splitlines()[1])
-            entries: list[bytes] = []
-            with console.status("reading the log") as reading:
-                while len(entries) < size:
-                    parameters = {"first": len(entries), "page_size": min(200, size - len(entries))}
-                    page = (await http.get(f"{base}/records", params=parameters)).raise_for_status().json()
-                    if not page["records"]:
-                        break
-                    entries += [base64.b64decode(record["entry"]) for record in page["records"]]
-                    reading.update(f"reading the log: {len(entries)} of {size} records")
-        except httpx.HTTPError as error:
-            raise StackError(f"audit cannot be read: {error}") from error
-    try:
-        return log_verifier.verify_log(entries, note, key, f"tenantry/audit/{tenant}")
-    except log_verifier.Unverified as error:
-        raise StackError(f"NOT VERIFIED: {error}") from error
+            entries = await entries_of(http, base, int(note.splitlines()[1]))
+            return log_verifier.verify_log(entries, note, key, f"tenantry/audit/{tenant}")
+        except log_verifier.Unverified as error:
+            raise StackError(f"NOT VERIFIED: {error}") from error
+        except (httpx.HTTPError, ValueError, LookupError) as error:
+            raise StackError(f"audit cannot be read: {error!r}") from error
+
+
+async def entries_of(http: httpx.AsyncClient, base: str, size: int) -> list[bytes]:
+    """The first `size` leaves, or as many as there are. Raises Unverified for a record that differs from its leaf."""
+    entries: list[bytes] = []
+    with console.status("reading the log") as reading:
+        while len(entries) < size:
+            first = len(entries)
+            parameters = {"first": first, "page_size": min(200, size - first)}
+            page = (await http.get(f"{base}/records", params=parameters)).raise_for_status().json()
+            if not page["records"]:
+                break
+            entries += [
+                log_verifier.entry_of(record, index) for index, record in enumerate(page["records"], first)
+            ]
+            reading.update(f"reading the log: {len(entries)} of {size} records")
+    return entries

@@ -20,12 +20,17 @@ class ProductionRefused(Exception):
     """The local issuer is for development."""
 
 
-def compose(settings: IssuerSettings) -> Service:
-    """Raises ProductionRefused in production mode."""
+def refuse_production(settings: IssuerSettings) -> None:
+    """Raises ProductionRefused."""
     if settings.mode == "production":
         raise ProductionRefused(
             "TENANTRY_MODE=production: the local issuer is for development; set TENANTRY_OIDC_ISSUER"
         )
+
+
+def compose(settings: IssuerSettings) -> Service:
+    """Raises ProductionRefused in production mode."""
+    refuse_production(settings)
     state = State(settings.data / "issuer.sqlite")
     signer = Signer(state, settings.public_origin)
     clients = {

@@ -1,11 +1,12 @@
 """Signing in: authorization code with PKCE (RFC 7636) and a login page that works without JavaScript."""
 
 import html
+import re
 import secrets
 import time
 from collections import deque
 from typing import Annotated, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -16,6 +17,10 @@ from chassis.problems import language_of
 from tenantry.issuer.settings import IssuerSettings
 from tenantry.issuer.state import State
 
+LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost)(:\d{1,5})?(/[^\s\\#?]*)?(\?[^\s\\#]*)?")
+"""Matched as a whole: what a browser and a parser may read differently (userinfo, backslashes) is none."""
+CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+"""SHA-256 in base64url (RFC 7636 §4.2)."""
 PARAMETERS = (
     "response_type",
     "client_id",
@@ -110,8 +115,8 @@ def router(state: State, settings: IssuerSettings, hasher: PasswordHasher) -> AP
             return page(request, asked, has_failed=True)
         code = secrets.token_urlsafe(32)
         state.put("code", code, {**asked, **signed_in, "auth_time": int(now)}, now + settings.code_seconds)
-        back = {"code": code, "state": asked.get("state", ""), "iss": settings.public_origin}
-        return RedirectResponse(f"{asked['redirect_uri']}?{urlencode(back)}", 303)
+        back = {"code": code, **{name: asked[name] for name in ("state",) if name in asked}}
+        return RedirectResponse(landing(asked["redirect_uri"], back | {"iss": settings.public_origin}), 303)
 
     def authenticate(email: str, password: str, otp: str) -> dict[str, Any] | None:
         """Member and how it signed in. An unknown address costs as much time as a known one."""
@@ -123,7 +128,7 @@ def router(state: State, settings: IssuerSettings, hasher: PasswordHasher) -> AP
             return None
         if address is None or credentials is None:
             return None
-        if otp and not secrets.compare_digest(otp, credentials["otp"] or ""):
+        if otp and not secrets.compare_digest(otp.encode(), (credentials["otp"] or "").encode()):
             return None
         return {"member_id": address["member_id"], "acr": "mfa" if otp else "pwd"}
 
@@ -132,16 +137,22 @@ def router(state: State, settings: IssuerSettings, hasher: PasswordHasher) -> AP
 
 def fault_of(asked: dict[str, str]) -> str:
     """What is wrong with the request, before anybody is sent anywhere."""
-    redirect = urlsplit(asked.get("redirect_uri", ""))
     if asked.get("client_id") not in {"desktop", "console"}:
         return "client_id: unknown client"
-    if redirect.scheme != "http" or redirect.hostname not in {"127.0.0.1", "localhost"}:
+    if LOOPBACK.fullmatch(asked.get("redirect_uri", "")) is None:
         return "redirect_uri: only loopback addresses are registered"
     if asked.get("response_type") != "code":
         return "response_type: only code is supported"
-    if asked.get("code_challenge_method") != "S256" or not asked.get("code_challenge"):
-        return "code_challenge: PKCE with S256 is required"
+    if asked.get("code_challenge_method") != "S256":
+        return "code_challenge_method: PKCE with S256 is required"
+    if CHALLENGE.fullmatch(asked.get("code_challenge", "")) is None:
+        return "code_challenge: PKCE with S256 is required, 43 characters of base64url"
     return ""
+
+
+def landing(redirect_uri: str, answer: dict[str, str]) -> str:
+    """A query that the client's address has is kept (RFC 6749 §4.1.2)."""
+    return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(answer)}"
 
 
 def page(request: Request, asked: dict[str, str], *, has_failed: bool) -> HTMLResponse:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
 import uuid
@@ -12,13 +13,26 @@ from fastapi.responses import JSONResponse, Response
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
+from starlette.exceptions import HTTPException
 
 from chassis.dpop import DpopError, Nonces, Proof, ReplayMemory, b64url, verify_proof
+from chassis.service_tokens import ASSERTION_TYPE
 from tenantry.issuer.settings import IssuerSettings
 from tenantry.issuer.signing import AUDIENCES, Signer, member_claims
 from tenantry.issuer.state import State
 
 SERVICE_AUDIENCES = frozenset({"registry", "bff", "audit", "sync", "notifier"})
+NOT_PLAIN = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
+"""What an error_description may not hold (RFC 6749 §5.2); ours quote what they were given."""
+LONGEST_ASSERTION = 300.0
+FORM = "application/x-www-form-urlencoded"
+PUBLIC_CLIENTS = frozenset({"desktop", "console"})
+NEEDS = {
+    "authorization_code": ("client_id", "code", "redirect_uri", "code_verifier"),
+    "refresh_token": ("client_id", "refresh_token"),
+    "client_credentials": ("client_id", "client_assertion_type", "client_assertion", "audience"),
+}
+"""Grant → the parameters without which a request is none."""
 
 
 class TokenError(Exception):
@@ -27,7 +41,7 @@ class TokenError(Exception):
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(description)
         self.error = error
-        self.description = description
+        self.description = NOT_PLAIN.sub("?", description)
         self.status = status
 
 
@@ -49,10 +63,10 @@ class TokenEndpoint:
 
         @routes.post("/token")
         async def token(request: Request) -> Response:
-            form = {name: str(value) for name, value in (await request.form()).items()}
+            self._state.forget_expired(time.time())
             headers = {"DPoP-Nonce": self._nonces.current(time.time()), "Cache-Control": "no-store"}
             try:
-                return JSONResponse(self._granted(request, form), headers=headers)
+                return JSONResponse(self._granted(request, await form_of(request)), headers=headers)
             except TokenError as error:
                 body = {"error": error.error, "error_description": error.description}
                 return JSONResponse(body, error.status, headers)
@@ -61,16 +75,20 @@ class TokenEndpoint:
 
     def _granted(self, request: Request, form: dict[str, str]) -> dict[str, Any]:
         grant = form.get("grant_type")
+        if grant is None:
+            raise TokenError("invalid_request", "grant_type: missing")
+        if grant not in NEEDS:
+            raise TokenError("unsupported_grant_type", "grant_type: not one of those in the metadata")
+        if missing := [name for name in NEEDS[grant] if not form.get(name)]:
+            raise TokenError("invalid_request", f"{missing[0]}: missing")
         if grant == "client_credentials":
             return self._for_service(form)
-        if form.get("client_id") not in {"desktop", "console"}:
+        if form["client_id"] not in PUBLIC_CLIENTS:
             raise TokenError("invalid_client", "client_id: unknown client", 401)
         proof = self._proof(request)
-        if grant == "authorization_code":
-            return self._for_code(form, proof)
-        if grant == "refresh_token":
-            return self._for_refresh(form, proof)
-        raise TokenError("unsupported_grant_type", f"grant_type: {grant!r} is not supported")
+        return (
+            self._for_code(form, proof) if grant == "authorization_code" else self._for_refresh(form, proof)
+        )
 
     def _proof(self, request: Request) -> Proof:
         try:
@@ -88,37 +106,47 @@ class TokenEndpoint:
             raise TokenError(kind, error.detail) from error
 
     def _for_code(self, form: dict[str, str], proof: Proof) -> dict[str, Any]:
-        code = self._state.take("code", form.get("code", ""), time.time())
+        now = time.time()
+        if used := self._state.get("used_code", form["code"], now):  # RFC 6749 §4.1.2: what it gave ends too
+            self._end(used["family"], now)
+        code = self._state.take("code", form["code"], now)
         if (
             code is None
             or code["client_id"] != form["client_id"]
-            or code["redirect_uri"] != form.get("redirect_uri")
+            or code["redirect_uri"] != form["redirect_uri"]
         ):
             raise TokenError("invalid_grant", "the code is unknown, used, too old or another client's")
-        verifier = b64url(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
+        verifier = b64url(hashlib.sha256(form["code_verifier"].encode()).digest())
         if not hmac.compare_digest(verifier, code["code_challenge"]):
             raise TokenError("invalid_grant", "code_verifier does not match the challenge")
         if code.get("dpop_jkt", proof.jkt) != proof.jkt:
             raise TokenError("invalid_grant", "the code is bound to another key")
         family = uuid.uuid4().hex
+        self._state.put("used_code", form["code"], {"family": family}, now + self._settings.refresh_seconds)
         return self._for_member({**code, "family": family, "jkt": proof.jkt})
 
     def _for_refresh(self, form: dict[str, str], proof: Proof) -> dict[str, Any]:
         """Each refresh token works once; one that comes back ends its whole family."""
-        digest = hashlib.sha256(form.get("refresh_token", "").encode()).hexdigest()
+        digest = hashlib.sha256(form["refresh_token"].encode()).hexdigest()
         now = time.time()
         used = self._state.get("used_refresh", digest, now)
         if used is not None:
-            self._state.put("ended_family", used["family"], {}, now + self._settings.refresh_seconds)
+            self._end(used["family"], now)
             raise TokenError("invalid_grant", "the refresh token was used before; sign in again")
-        kept = self._state.take("refresh", digest, now)
+        kept = self._state.get("refresh", digest, now)
         if kept is None or self._state.get("ended_family", kept["family"], now) is not None:
             raise TokenError("invalid_grant", "the refresh token is unknown, too old or ended")
-        if kept["jkt"] != proof.jkt:
-            raise TokenError("invalid_grant", "the refresh token is bound to another key")
+        if kept["jkt"] != proof.jkt or kept["client_id"] != form["client_id"]:
+            # Not taken: who holds the token without its key must not be able to use it up.
+            raise TokenError("invalid_grant", "the refresh token is bound to another key or client")
+        self._state.take("refresh", digest, now)
         ends = now + self._settings.refresh_seconds
         self._state.put("used_refresh", digest, {"family": kept["family"]}, ends)
         return self._for_member(kept)
+
+    def _end(self, family: str, now: float) -> None:
+        """No refresh token of this sign-in works any more."""
+        self._state.put("ended_family", family, {}, now + self._settings.refresh_seconds)
 
     def _for_member(self, signed_in: dict[str, Any]) -> dict[str, Any]:
         member = self._state.get("member", signed_in["member_id"])
@@ -150,24 +178,16 @@ class TokenEndpoint:
 
     def _for_service(self, form: dict[str, str]) -> dict[str, Any]:
         """RFC 7523: the assertion is signed by the service's own key, for us, and used once."""
-        service, audience = form.get("client_id", ""), form.get("audience", "")
+        service, audience = form["client_id"], form["audience"]
+        if form["client_assertion_type"] != ASSERTION_TYPE:
+            raise TokenError("invalid_request", f"client_assertion_type: only {ASSERTION_TYPE}")
         key = self._clients.get(service)
         if key is None:
             raise TokenError("invalid_client", "client_id: unknown client", 401)
         if audience not in SERVICE_AUDIENCES:
             raise TokenError("invalid_request", f"audience: {audience!r} is no service")
         now = time.time()
-        try:
-            claims = jwt.decode(form.get("client_assertion", ""), key, algorithms=["ES256"]).claims
-        except (JoseError, ValueError) as error:
-            raise TokenError("invalid_client", "client_assertion does not verify", 401) from error
-        is_ours = (
-            claims.get("aud") == self._signer.issuer and claims.get("sub") == claims.get("iss") == service
-        )
-        if not is_ours or not now < float(claims.get("exp", 0)) < now + 300:
-            raise TokenError("invalid_client", "client_assertion is not for this issuer, or too old", 401)
-        if not self._state.add("assertion", f"{service}:{claims.get('jti')}", {}, float(claims["exp"])):
-            raise TokenError("invalid_client", "client_assertion was used before", 401)
+        self._check_assertion(form["client_assertion"], service, key, now)
         told = {
             "sub": service,
             "aud": [audience],
@@ -180,3 +200,36 @@ class TokenEndpoint:
             "token_type": "Bearer",
             "expires_in": seconds,
         }
+
+    def _check_assertion(self, assertion: str, service: str, key: ECKey, now: float) -> None:
+        """RFC 7523 §3. Raises TokenError, whatever the assertion holds."""
+        try:
+            claims = jwt.decode(assertion, key, algorithms=["ES256"]).claims
+        except (JoseError, ValueError) as error:
+            raise TokenError("invalid_client", "client_assertion does not verify", 401) from error
+        audience, expires_at, jti = claims.get("aud"), claims.get("exp"), claims.get("jti")
+        is_ours = self._signer.issuer in (audience if isinstance(audience, list) else [audience])
+        if not is_ours or not claims.get("sub") == claims.get("iss") == service:
+            raise TokenError("invalid_client", "client_assertion is not of this client for this issuer", 401)
+        if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
+            raise TokenError("invalid_client", "client_assertion has no exp", 401)
+        if not now < expires_at < now + LONGEST_ASSERTION:
+            raise TokenError("invalid_client", "client_assertion is too old, or valid for too long", 401)
+        if not isinstance(jti, str) or not jti:
+            raise TokenError("invalid_client", "client_assertion has no jti", 401)
+        if not self._state.add("assertion", f"{service}:{jti}", {}, float(expires_at)):
+            raise TokenError("invalid_client", "client_assertion was used before", 401)
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The parameters of a token request. Raises TokenError (RFC 6749 §3.2: a form, each parameter once)."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise TokenError("invalid_request", f"send {FORM}")
+    try:
+        given = (await request.form()).multi_items()
+    except HTTPException as error:
+        raise TokenError("invalid_request", f"the form cannot be read: {error.detail}") from error
+    form = {name: str(value) for name, value in given}
+    if len(form) < len(given):
+        raise TokenError("invalid_request", "a parameter is given twice")
+    return form

@@ -10,6 +10,7 @@ REASONS = {
     "feed_epoch": "numberings of the feed's relay",
     "feed_relay": "position of the feed's relay",
     "source_progress": "which numbers of a source arrived",
+    "gap": "numbers of a source that did not arrive, no content",
     "product": "the catalogue is the platform's",
     "erp_item": "the mapping of ERP items is the platform's",
     "sales_order": "orders are looked up before their tenant is known; written by the registry alone",

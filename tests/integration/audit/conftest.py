@@ -1,0 +1,54 @@
+"""Audit on a database of the test's own, as operations or as the whole running service."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import asyncpg
+import httpx
+import pytest
+
+from chassis.db import Database
+from services.audit.app import compose
+from tests.infra import ServiceDsns, TestNats, eventually
+from tests.integration.audit.stage import Log, settings_of
+from tests.integration.audit.tokens import TestIssuer
+
+
+@pytest.fixture
+async def log(database: Callable[[str], Awaitable[Database]], admin: asyncpg.Connection) -> Log:
+    return Log(admin, await database("audit"))
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[TestIssuer]:
+    """Answers on loopback until the end of the test."""
+    made = TestIssuer()
+    server = made.server()
+    serving = asyncio.create_task(server.run())
+    async with httpx.AsyncClient(trust_env=False) as http:
+        await eventually(lambda: answers(http, f"{made.origin}/jwks"), what="the issuer")
+    yield made
+    await server.stop()
+    await serving
+
+
+@pytest.fixture
+async def audit(
+    service_dsns: Callable[[str], ServiceDsns], nats_server: TestNats, issuer: TestIssuer
+) -> AsyncIterator[httpx.AsyncClient]:
+    """The whole service, running; what it answers is asked through this client."""
+    settings = settings_of(service_dsns("audit"), nats_server, issuer.origin)
+    stop = asyncio.Event()
+    running = asyncio.create_task(compose(settings).run(stop))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", trust_env=False) as http:
+        await eventually(lambda: answers(http, "/readyz"), what="audit")
+        yield http
+    stop.set()
+    await running
+
+
+async def answers(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(url)).is_success
+    except httpx.TransportError:
+        return False

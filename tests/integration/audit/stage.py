@@ -1,0 +1,85 @@
+"""Audit as its `app.py` composes it, and the ways to look at its log from outside."""
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from chassis.db import Database
+from contracts.envelope import Message
+from services.audit import operations, store
+from services.audit.note import Signer
+from services.audit.settings import Settings
+from tests.infra import ServiceDsns, TestNats, free_port
+from tests.integration.chassis.numbered_events import Numbered
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+SIGNER = Signer("tenantry.example/audit", KEY)
+
+
+def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str) -> Settings:
+    """Quick rounds, a port of the test's own."""
+    given: dict[str, Any] = {
+        "TENANTRY_MODE": "local",
+        "TENANTRY_NATS_URL": nats.url,
+        "TENANTRY_OIDC_ISSUER": issuer,
+        "database_url": dsns.database_url,
+        "worker_database_url": dsns.worker_database_url,
+        "nats_seed": nats.seed("audit"),
+        "service_key": "{}",
+        "port": free_port(),
+        "signing_key": base64.b64encode(bytes(range(32))).decode(),
+        "checkpoint_seconds": 0.1,
+        "gap_seconds": 0.2,
+        "drain_seconds": 2,
+    }
+    return Settings(**given)
+
+
+def messages(events: Iterable[Numbered]) -> list[Message]:
+    return [Message(event.envelope, event.data) for event in events]
+
+
+@dataclass
+class Log:
+    """Reads what audit wrote; `admin` sees everything."""
+
+    admin: asyncpg.Connection
+    database: Database
+
+    async def records(self, tenant_id: UUID) -> list[dict[str, Any]]:
+        """A tenant's records in the order of the log."""
+        async with self.database.reading(tenant_id) as tx:
+            return await store.records_from(tx, tenant_id, 0, 100_000)
+
+    async def entries(self, tenant_id: UUID) -> list[bytes]:
+        return [bytes(row["entry"]) for row in await self.records(tenant_id)]
+
+    async def head(self, tenant_id: UUID) -> tuple[int, bytes]:
+        row = await self.admin.fetchrow(
+            "select size, root from audit.tree_head where tenant_id = $1", tenant_id
+        )
+        return (row["size"], bytes(row["root"])) if row else (0, b"")
+
+    async def said(self, prefix: str) -> list[tuple[str, dict[str, Any]]]:
+        """(type, body) of audit's own events, in the order in which they were written."""
+        rows = await self.admin.fetch(
+            "select subject, convert_from(payload, 'utf8') as body from audit.outbox"
+            " where starts_with(subject, $1) order by id",
+            prefix,
+        )
+        return [(row["subject"], json.loads(row["body"])) for row in rows]
+
+    async def append(self, events: Sequence[Numbered], at: Any) -> None:
+        """As the inbox does: one transaction of the worker."""
+        async with self.database.worker() as tx:
+            await operations.append(tx, messages(events), at)
+
+    async def sign(self, at: Any, most: int = 500) -> int:
+        async with self.database.worker() as tx:
+            return await operations.sign_heads(tx, SIGNER, at, most)
