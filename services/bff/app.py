@@ -18,6 +18,7 @@ from services.bff.listener import StreamListener
 from services.bff.projector import project
 from services.bff.settings import Settings
 from services.bff.streams import Streams
+from services.bff.tails import Tails
 
 SERVICE = "bff"
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -48,7 +49,7 @@ def compose(settings: Settings) -> Service:
         beat_seconds=settings.stream_heartbeat,
     )
     reader = FeedReader(bus, hub, settings.warm_messages)
-    streams = Streams(hub, door, bus, reader, settings)
+    streams = Streams(hub, door, bus, reader, Tails(hub, bus, database), settings)
     routes = api.router(
         database, door, clock, settings, tokens, cursor=lambda: str(Cursor(hub.epoch, hub.head))
     )

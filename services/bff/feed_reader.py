@@ -8,10 +8,10 @@ import nats.errors
 import nats.js.errors
 import structlog
 from nats.aio.msg import Msg
-from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.api import ConsumerConfig, DeliverPolicy, RawStreamMsg, StreamInfo
 
 from chassis.bus import Bus, BusUnavailable
-from contracts.subjects import FEED, FEED_PREFIX
+from contracts.subjects import FEED, FEED_PREFIX, feed_subject
 from services.bff.frames import Cursor, event_frame
 from services.bff.hub import Hub
 from services.bff.ring import Entry
@@ -22,10 +22,7 @@ RETRY_SECONDS = 1.0
 
 async def open_hub(bus: Bus, hub: Hub, warm_messages: int) -> None:
     """Learn epoch and position of the stream before anything is served. Raises BusUnavailable."""
-    try:
-        info = await bus.js.stream_info(FEED)
-    except (nats.errors.Error, OSError) as error:
-        raise BusUnavailable(f"{FEED}: {error!r}") from error
+    info = await _stream_info(bus)
     created = info.created
     hub.epoch = f"{int(created.timestamp() * 1000):x}" if created is not None else "0"
     hub.head = hub.started_at = max(info.state.first_seq - 1, info.state.last_seq - warm_messages, 0)
@@ -75,14 +72,9 @@ async def past_of(bus: Bus, hub: Hub, tenant_id: UUID, after: int, until: int) -
     """The tenant's events behind `after` up to `until`, from the stream itself. Raises BusUnavailable."""
     seq = after + 1
     while seq <= until:
-        try:
-            message = await bus.js.get_msg(
-                FEED, seq=seq, subject=f"{FEED_PREFIX}.{tenant_id}.>", direct=True, next=True
-            )
-        except nats.js.errors.NotFoundError:
+        message = await _direct(bus, f"{FEED_PREFIX}.{tenant_id}.>", seq)
+        if message is None:
             return
-        except (nats.errors.Error, OSError) as error:
-            raise BusUnavailable(f"{FEED}: {error!r}") from error
         found = message.seq or 0
         if found > until:
             return
@@ -90,6 +82,40 @@ async def past_of(bus: Bus, hub: Hub, tenant_id: UUID, after: int, until: int) -
         frame = event_frame(headers["feed-type"], message.data or b"", Cursor(hub.epoch, found))
         yield Entry(found, headers["feed-audience"], int(headers["feed-n"]), frame)
         seq = found + 1
+
+
+async def first_behind(bus: Bus, tenant_id: UUID, audience: str, seq: int) -> int | None:
+    """Number of the audience's first event behind `seq` that the stream holds. Raises BusUnavailable."""
+    found = await _direct(bus, feed_subject(tenant_id, audience), seq + 1)
+    return None if found is None else int((found.headers or {})["feed-n"])
+
+
+async def last_of(bus: Bus, tenant_id: UUID, audience: str) -> tuple[int, int] | None:
+    """(sequence, number) of the audience's last event that the stream holds. Raises BusUnavailable."""
+    found = await _direct(bus, feed_subject(tenant_id, audience), None)
+    return None if found is None else (found.seq or 0, int((found.headers or {})["feed-n"]))
+
+
+async def first_kept(bus: Bus) -> int:
+    """The oldest sequence that the stream still holds. Raises BusUnavailable."""
+    return int((await _stream_info(bus)).state.first_seq)
+
+
+async def _direct(bus: Bus, subject: str, seq: int | None) -> RawStreamMsg | None:
+    """The subject's first message from `seq` on, without one its last."""
+    try:
+        return await bus.js.get_msg(FEED, seq=seq, subject=subject, direct=True, next=seq is not None)
+    except nats.js.errors.NotFoundError:
+        return None
+    except (nats.errors.Error, OSError) as error:
+        raise BusUnavailable(f"{FEED}: {error!r}") from error
+
+
+async def _stream_info(bus: Bus) -> StreamInfo:
+    try:
+        return await bus.js.stream_info(FEED)
+    except (nats.errors.Error, OSError) as error:
+        raise BusUnavailable(f"{FEED}: {error!r}") from error
 
 
 def entry_of(message: Msg, epoch: str) -> tuple[UUID, Entry] | None:

@@ -62,6 +62,8 @@ class Hub:
     beat_seconds: float
     counters: Counters = field(default_factory=Counters)
     started_at: int = 0
+    tails: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    """(tenant, audience) → number of its last event up to the head."""
     _rings: dict[UUID, Ring] = field(default_factory=dict)
     _streams: dict[UUID, set[Stream]] = field(default_factory=lambda: defaultdict(set))
     _devices: dict[tuple[UUID, UUID], Stream] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class Hub:
     def take(self, tenant_id: UUID, entry: Entry, now: float) -> None:
         """The next message of the feed: into the ring and to everyone it is for."""
         self.head = entry.seq
+        self.tails[(tenant_id, entry.audience)] = entry.n
         self.ring_of(tenant_id).append(entry)
         self._bound_rings()
         for stream in self._streams.get(tenant_id, ()):

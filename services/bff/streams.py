@@ -13,6 +13,7 @@ from services.bff.feed_reader import FeedReader, past_of
 from services.bff.frames import PADDING, Cursor, control_frame, retry_frame
 from services.bff.hub import Hub, Stream
 from services.bff.settings import Settings
+from services.bff.tails import Tails
 
 BEFORE_EXPIRY_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 0.05
@@ -25,12 +26,15 @@ class NotHere(Transient):
 class Streams:
     """The hub with what opening needs: the door, the bus for the past, the limits."""
 
-    def __init__(self, hub: Hub, door: Door, bus: Bus, reader: FeedReader, settings: Settings) -> None:
+    def __init__(
+        self, hub: Hub, door: Door, bus: Bus, reader: FeedReader, tails: Tails, settings: Settings
+    ) -> None:
         self.hub = hub
         self.door = door
         self.origin = settings.stream_origin
         self._bus = bus
         self._reader = reader
+        self._tails = tails
         self._settings = settings
         self._cold = asyncio.Semaphore(COLD_REPLAYS)
 
@@ -47,7 +51,8 @@ class Streams:
             raise NotHere("this process has as many streams as it may")
         asked = Cursor.parse(cursor) if cursor else None
         start, reset = await self._start_of(asked, has_cursor=bool(cursor))
-        stream.sink.write(head + self._opening(stream, start, reset))
+        last = await self._tails.as_of(stream.tenant_id, stream.audiences, start)
+        stream.sink.write(head + self._opening(start, reset, last))
         loop = asyncio.get_running_loop()
         ring = self.hub.ring_of(stream.tenant_id)
         async with self._cold:
@@ -74,7 +79,7 @@ class Streams:
     async def _first_kept(self) -> int:
         return (await self._bus.js.stream_info("FEED")).state.first_seq
 
-    def _opening(self, stream: Stream, start: int, reset: str | None) -> bytes:
+    def _opening(self, start: int, reset: str | None, last: dict[str, int]) -> bytes:
         spread = random.randint(1000, 5000)  # noqa: S311  # spreads reconnects
         hello: dict[str, object] = {
             "conn": uuid.uuid4().hex,
@@ -82,22 +87,12 @@ class Streams:
             "head": self.hub.head,
             "hb": self.hub.beat_seconds,
             "limits": {"frame": 65536},
-            "last": self._last_of(stream, start),
+            "last": last,
         }
         frames = retry_frame(spread) + PADDING
         if reset is not None:
             frames += control_frame("reset", {"reason": reset, "snapshot": "/bff/backoffice/v1/bootstrap"})
         return frames + control_frame("hello", hello, Cursor(self.hub.epoch, start))
-
-    def _last_of(self, stream: Stream, start: int) -> dict[str, int]:
-        """Per audience the number before the first that will be sent, where that is known from the ring."""
-        last: dict[str, int] = {}
-        ring = self.hub.ring_of(stream.tenant_id)
-        if ring.covers(start):
-            for entry in ring.after(start):
-                if entry.audience in stream.audiences:
-                    last.setdefault(entry.audience, entry.n - 1)
-        return last
 
     async def _replay_cold(self, stream: Stream, after: int, until: int) -> int:
         """Send what lies between the cursor and the ring; answers where the client stands then."""
