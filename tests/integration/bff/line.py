@@ -30,6 +30,7 @@ class Line:
     events: list[dict[str, Any]] = field(default_factory=list)
     control: list[ServerSentEvent] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
+    retries: list[int] = field(default_factory=list)
     is_over: bool = False
     may_read: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -76,6 +77,8 @@ class Line:
             self.is_over = True
 
     def _take(self, event: ServerSentEvent) -> None:
+        if event.retry is not None:
+            self.retries.append(event.retry)
         if event.id:
             self.cursor = event.id
         if event.event in OURS or not event.data:
@@ -99,7 +102,13 @@ async def request_head(
 
 @asynccontextmanager
 async def connected(
-    http: httpx.AsyncClient, desk: Desk, bff: Bff, cursor: str | None = None, *, slow: bool = False
+    http: httpx.AsyncClient,
+    desk: Desk,
+    bff: Bff,
+    cursor: str | None = None,
+    *,
+    slow: bool = False,
+    head: bytes = b"",
 ) -> AsyncIterator[Line]:
     """A stream; a slow one takes little into its buffers and reads only when it is let."""
     connection = socket.socket()
@@ -108,7 +117,7 @@ async def connected(
     connection.setblocking(False)
     await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", bff.stream_port))
     reader, writer = await asyncio.open_connection(sock=connection, limit=4096 if slow else 65_536)
-    writer.write(await request_head(http, desk, bff, cursor))
+    writer.write(head or await request_head(http, desk, bff, cursor))
     line = Line(reader, writer)
     line.may_read.set()
     task = asyncio.create_task(line.read())
