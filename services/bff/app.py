@@ -12,7 +12,6 @@ from services.bff import api
 from services.bff.directory import Directory
 from services.bff.door import Door
 from services.bff.feed_reader import FeedReader
-from services.bff.frames import Cursor
 from services.bff.hub import Hub
 from services.bff.listener import StreamListener
 from services.bff.projector import project
@@ -50,8 +49,6 @@ def compose(settings: Settings) -> Service:
     )
     reader = FeedReader(bus, hub, settings.warm_messages)
     streams = Streams(hub, door, bus, reader, Tails(hub, bus, database), settings)
-    routes = api.router(
-        database, door, clock, settings, tokens, cursor=lambda: str(Cursor(hub.epoch, hub.head))
-    )
+    routes = api.router(database, door, clock, settings, tokens, reader.cursor)
     listener = StreamListener(streams, settings.host, settings.stream_port)
     return shared.service([routes], [reader], [listener])

@@ -1,6 +1,7 @@
 """Reads FEED: once per process into the hub, live; and, for a client from before our time, the past of one tenant."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig, DeliverPolicy, RawStreamMsg, StreamInfo
 
 from chassis.bus import Bus, BusUnavailable
+from chassis.errors import Transient
 from contracts.subjects import FEED, FEED_PREFIX, feed_subject
 from services.bff.frames import Cursor, event_frame
 from services.bff.hub import Hub
@@ -18,14 +20,19 @@ from services.bff.ring import Entry
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
+LOOK_SECONDS = 0.2
 
 
-async def open_hub(bus: Bus, hub: Hub, warm_messages: int) -> None:
-    """Learn epoch and position of the stream before anything is served. Raises BusUnavailable."""
+class FeedNotRead(Transient):
+    """This process does not read the feed, or has not caught up with it."""
+
+
+async def position_of(bus: Bus, warm_messages: int) -> tuple[str, int, int]:
+    """(epoch, sequence to read behind, last sequence) of the stream. Raises BusUnavailable."""
     info = await _stream_info(bus)
-    created = info.created
-    hub.epoch = f"{int(created.timestamp() * 1000):x}" if created is not None else "0"
-    hub.head = hub.started_at = max(info.state.first_seq - 1, info.state.last_seq - warm_messages, 0)
+    created, state = info.created, info.state
+    epoch = f"{int(created.timestamp() * 1000):x}" if created is not None else "0"
+    return epoch, max(state.first_seq - 1, state.last_seq - warm_messages, 0), state.last_seq
 
 
 class FeedReader:
@@ -39,26 +46,55 @@ class FeedReader:
         self._warm = warm_messages
         self.opened = asyncio.Event()
 
+    def check_opened(self) -> None:
+        """Raises FeedNotRead."""
+        if not self.opened.is_set():
+            raise FeedNotRead("the feed is not being read yet")
+
+    def cursor(self) -> str:
+        """Where this process stands. Raises FeedNotRead."""
+        self.check_opened()
+        return str(Cursor(self._hub.epoch, self._hub.head))
+
     async def run(self) -> None:
         while True:
             await self._bus.wait_connected()
             try:
-                await open_hub(self._bus, self._hub, self._warm)
-                break
-            except BusUnavailable as error:
-                log.warning("feed.waiting", error=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
-        config = ConsumerConfig(
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=self._hub.started_at + 1
-        )
+                await self._follow()
+            except (BusUnavailable, nats.errors.Error) as error:
+                log.warning("feed.waiting", error=repr(error))
+            finally:
+                self.opened.clear()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _follow(self) -> None:
+        """Read one stream for as long as it is the same one: another by that name begins a new epoch."""
+        epoch, start, last = await position_of(self._bus, self._warm)
+        self._hub.begin(epoch, start)
+        config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=start + 1)
         subscription = await self._bus.js.subscribe(
             f"{FEED_PREFIX}.>", stream=FEED, ordered_consumer=True, config=config, cb=self._take
         )
-        self.opened.set()
         try:
-            await asyncio.Event().wait()
+            while self._hub.head < last and self._bus.is_connected:
+                await asyncio.sleep(LOOK_SECONDS / 10)
+            self.opened.set()
+            await self._until_rebuilt(epoch)
         finally:
-            await subscription.unsubscribe()
+            with contextlib.suppress(nats.errors.Error):
+                await subscription.unsubscribe()
+
+    async def _until_rebuilt(self, epoch: str) -> None:
+        """A stream can only be lost with its server, so it is looked at after each new connection."""
+        looked_at = self._bus.connections
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if looked_at != self._bus.connections and self._bus.is_connected:
+                connections = self._bus.connections
+                if (await position_of(self._bus, 0))[0] != epoch:
+                    log.warning("feed.rebuilt", was=epoch)
+                    return
+                looked_at = connections
 
     async def _take(self, message: Msg) -> None:
         found = entry_of(message, self._hub.epoch)

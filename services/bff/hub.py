@@ -83,6 +83,14 @@ class Hub:
             ring = self._rings[tenant_id] = Ring(self.started_at, self.ring_bytes)
         return ring
 
+    def begin(self, epoch: str, head: int) -> None:
+        """Another stream is read from here on: nothing of the last one counts, and everybody comes back."""
+        for stream in self.all_streams():
+            self.say_bye(stream, "epoch_changed")
+        self._rings.clear()
+        self.tails.clear()
+        self.epoch, self.head, self.started_at = epoch, head, head
+
     def take(self, tenant_id: UUID, entry: Entry, now: float) -> None:
         """The next message of the feed: into the ring and to everyone it is for."""
         self.head = entry.seq
