@@ -13,6 +13,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy, RawStreamMsg, StreamInfo
 
 from chassis.bus import Bus, BusUnavailable
 from chassis.errors import Transient
+from contracts.registry import DeviceRevokedV1, MemberScopeChangedV1, TenantArchivedV1
 from contracts.subjects import FEED, FEED_PREFIX, feed_subject
 from services.bff.frames import Cursor, event_frame
 from services.bff.hub import Hub
@@ -21,6 +22,12 @@ from services.bff.ring import Entry
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 0.2
+ENDS = {
+    MemberScopeChangedV1.type: "resync",
+    DeviceRevokedV1.type: "session.revoked",
+    TenantArchivedV1.type: "tenant.disabled",
+}
+"""Events after which a stream may no longer be what it was opened as, and what it is told."""
 
 
 class FeedNotRead(Transient):
@@ -161,7 +168,8 @@ def entry_of(message: Msg, epoch: str) -> tuple[UUID, Entry] | None:
         tenant_id = UUID(message.subject.split(".")[1])
         seq = message.metadata.sequence.stream
         frame = event_frame(headers["feed-type"], message.data, Cursor(epoch, seq))
-        return tenant_id, Entry(seq, headers["feed-audience"], int(headers["feed-n"]), frame)
+        ends = ENDS.get(headers["feed-type"], "")
+        return tenant_id, Entry(seq, headers["feed-audience"], int(headers["feed-n"]), frame, ends)
     except (KeyError, ValueError, IndexError):
         log.exception("feed.unreadable", subject=message.subject)
         return None

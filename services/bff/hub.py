@@ -100,6 +100,14 @@ class Hub:
         for stream in self._streams.get(tenant_id, ()):
             if stream.parked_at is None:
                 self._serve(stream, entry, now)
+        if entry.ends:
+            self._end_hearers(tenant_id, entry)
+
+    def _end_hearers(self, tenant_id: UUID, entry: Entry) -> None:
+        """Their audiences or their right to be here changed; whoever comes back is looked at anew by the door."""
+        for stream in list(self._streams.get(tenant_id, ())):
+            if entry.audience in stream.audiences:
+                self._let_go(stream, control_frame(entry.ends, {"reason": entry.ends}))
 
     def passed(self, seq: int) -> None:
         """A message that is for nobody here; the head moves on."""
@@ -112,10 +120,8 @@ class Hub:
         """
         key = (stream.tenant_id, stream.device_id)
         if (earlier := self._devices.get(key)) is not None:
-            earlier.sink.write(control_frame("bye", {"reason": "replaced"}))
             self.counters.replaced += 1
-            self.detach(earlier)
-            earlier.sink.finish()
+            self._let_go(earlier, control_frame("bye", {"reason": "replaced"}))
         stream.position = seq
         self._devices[key] = stream
         self._streams[stream.tenant_id].add(stream)
@@ -159,9 +165,17 @@ class Hub:
 
     def say_bye(self, stream: Stream, reason: str, before: bytes = b"") -> None:
         """End a stream in order; it comes back with its cursor."""
-        stream.sink.write(before + control_frame("bye", {"reason": reason}))
+        self._let_go(stream, before + control_frame("bye", {"reason": reason}))
+
+    def _let_go(self, stream: Stream, last_word: bytes) -> None:
+        """A parked reader takes no last word, and one that never reads again would keep its connection for ever."""
+        is_parked = stream.parked_at is not None
         self.detach(stream)
-        stream.sink.finish()
+        if is_parked:
+            stream.sink.abort()
+        else:
+            stream.sink.write(last_word)
+            stream.sink.finish()
 
     def all_streams(self) -> list[Stream]:
         return list(self._devices.values())

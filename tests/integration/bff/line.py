@@ -16,7 +16,7 @@ from tests.infra import eventually
 from tests.integration.bff.desk import Desk
 from tests.integration.bff.stage import STREAM, Bff
 
-OURS = frozenset({"retry", "hello", "hb", "reset", "bye"})
+OURS = frozenset({"retry", "hello", "hb", "reset", "bye", "resync", "session.revoked", "tenant.disabled"})
 
 
 @dataclass
