@@ -2,7 +2,8 @@
 
 The event and the cursor are committed together, so an event is applied once although the connection may be cut at any
 byte. Each frame names its predecessor in its audience; one that does not follow on means something was missed, and the
-stream is opened again from the cursor.
+stream is opened again from the cursor. Then `hello` says where each audience stood at the cursor: where that is not what
+is known here, no replay can bring what is missing, and the application is told to `resync`.
 """
 
 import asyncio
@@ -100,9 +101,11 @@ class Stream:
             return
         data = json.loads(event.data)
         if event.event == "hello":
-            self._hello(data, event.id)
+            holes = self._hello(data, event.id)
             self._backoff.reset()
             self.opened.set()
+            if holes:
+                await self._tell(self._on_control, {"type": "resync", "reason": "hole", "audiences": holes})
         elif event.event == "hb":
             self._store.set_setting("feed_cursor", event.id)
         elif event.event == "reset":
@@ -114,14 +117,22 @@ class Stream:
         elif self._record(event, data):
             await self._tell(self._on_event, data)
 
-    def _hello(self, data: dict[str, Any], cursor: str) -> None:
-        """Where each audience stands as of the cursor; what is known already is at least as good."""
+    def _hello(self, data: dict[str, Any], cursor: str) -> list[str]:
+        """Take over where each audience stands as of the cursor; answers those of which something was missed.
+
+        An audience that was left and joined again went on meanwhile: its next frame would never follow on.
+        """
+        holes = []
         with self._store.transaction():
             for audience, seq in data.get("last", {}).items():
-                if self._store.last_in_audience(audience) is None and seq is not None:
-                    self._store.set_last_in_audience(audience, seq)
+                if seq is None or (known := self._store.last_in_audience(audience)) == seq:
+                    continue
+                self._store.set_last_in_audience(audience, seq)
+                if known is not None:
+                    holes.append(audience)
             if cursor and self._store.setting("feed_cursor") is None:
                 self._store.set_setting("feed_cursor", cursor)
+        return sorted(holes)
 
     def _record(self, event: ServerSentEvent, data: dict[str, Any]) -> bool:
         """Commit event and cursor; False for one seen before. Raises MissedEvent when the predecessor is not ours."""

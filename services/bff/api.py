@@ -84,7 +84,7 @@ def router(  # a list of small routes
     tokens: ServiceTokens,
     cursor: Callable[[], str],
 ) -> APIRouter:
-    """`cursor` tells where the feed stands."""
+    """`cursor` tells where the feed stands, or raises a Transient."""
     routes = APIRouter(prefix=BASE, tags=["backoffice"])
     sync = httpx.AsyncClient(
         base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=20.0, trust_env=False

@@ -12,12 +12,12 @@ from services.bff import api
 from services.bff.directory import Directory
 from services.bff.door import Door
 from services.bff.feed_reader import FeedReader
-from services.bff.frames import Cursor
 from services.bff.hub import Hub
 from services.bff.listener import StreamListener
 from services.bff.projector import project
 from services.bff.settings import Settings
 from services.bff.streams import Streams
+from services.bff.tails import Tails
 
 SERVICE = "bff"
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -48,9 +48,7 @@ def compose(settings: Settings) -> Service:
         beat_seconds=settings.stream_heartbeat,
     )
     reader = FeedReader(bus, hub, settings.warm_messages)
-    streams = Streams(hub, door, bus, reader, settings)
-    routes = api.router(
-        database, door, clock, settings, tokens, cursor=lambda: str(Cursor(hub.epoch, hub.head))
-    )
+    streams = Streams(hub, door, bus, reader, Tails(hub, bus, database), settings)
+    routes = api.router(database, door, clock, settings, tokens, reader.cursor)
     listener = StreamListener(streams, settings.host, settings.stream_port)
     return shared.service([routes], [reader], [listener])

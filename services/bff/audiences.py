@@ -1,5 +1,6 @@
 """Who of a tenant is told of an event, and which audiences a desk hears. Pure."""
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -25,12 +26,22 @@ TO_MEMBER: frozenset[type[Event]] = frozenset({MemberJoinedV1, MemberScopeChange
 TO_DEVICE: frozenset[type[Event]] = frozenset({DeviceEnrolledV1, DeviceRevokedV1})
 SHOWN: frozenset[type[Event]] = TO_ALL | TO_MEMBER | TO_DEVICE | {RecordChangedV1}
 
+LONGEST_TOKEN = 128
+"""A subject of the feed has at most 200 characters."""
+
 
 def token(text: str) -> str:
-    """An audience's name as one NATS subject token."""
-    return "".join(
-        sign if sign.isascii() and (sign.isalnum() or sign in "_-") else f"_{ord(sign):x}_" for sign in text
+    """An audience's name as one NATS subject token; two names never give the same one."""
+    escaped = "".join(
+        sign if sign.isascii() and (sign.isalnum() or sign == "-") else _escaped(sign) for sign in text
     )
+    if 0 < len(escaped) <= LONGEST_TOKEN:
+        return escaped
+    return f"_h_{hashlib.sha256(text.encode()).hexdigest()[:40]}"  # `h` is no hexadecimal digit: no escape looks like it
+
+
+def _escaped(sign: str) -> str:
+    return "__" if sign == "_" else f"_{ord(sign):x}_"
 
 
 def audience_of(body: Any) -> str | None:

@@ -1,6 +1,7 @@
 """Reads FEED: once per process into the hub, live; and, for a client from before our time, the past of one tenant."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -8,27 +9,37 @@ import nats.errors
 import nats.js.errors
 import structlog
 from nats.aio.msg import Msg
-from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.api import ConsumerConfig, DeliverPolicy, RawStreamMsg, StreamInfo
 
 from chassis.bus import Bus, BusUnavailable
-from contracts.subjects import FEED, FEED_PREFIX
+from chassis.errors import Transient
+from contracts.registry import DeviceRevokedV1, MemberScopeChangedV1, TenantArchivedV1
+from contracts.subjects import FEED, FEED_PREFIX, feed_subject
 from services.bff.frames import Cursor, event_frame
 from services.bff.hub import Hub
 from services.bff.ring import Entry
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
+LOOK_SECONDS = 0.2
+ENDS = {
+    MemberScopeChangedV1.type: "resync",
+    DeviceRevokedV1.type: "session.revoked",
+    TenantArchivedV1.type: "tenant.disabled",
+}
+"""Events after which a stream may no longer be what it was opened as, and what it is told."""
 
 
-async def open_hub(bus: Bus, hub: Hub, warm_messages: int) -> None:
-    """Learn epoch and position of the stream before anything is served. Raises BusUnavailable."""
-    try:
-        info = await bus.js.stream_info(FEED)
-    except (nats.errors.Error, OSError) as error:
-        raise BusUnavailable(f"{FEED}: {error!r}") from error
-    created = info.created
-    hub.epoch = f"{int(created.timestamp() * 1000):x}" if created is not None else "0"
-    hub.head = hub.started_at = max(info.state.first_seq - 1, info.state.last_seq - warm_messages, 0)
+class FeedNotRead(Transient):
+    """This process does not read the feed, or has not caught up with it."""
+
+
+async def position_of(bus: Bus, warm_messages: int) -> tuple[str, int, int]:
+    """(epoch, sequence to read behind, last sequence) of the stream. Raises BusUnavailable."""
+    info = await _stream_info(bus)
+    created, state = info.created, info.state
+    epoch = f"{int(created.timestamp() * 1000):x}" if created is not None else "0"
+    return epoch, max(state.first_seq - 1, state.last_seq - warm_messages, 0), state.last_seq
 
 
 class FeedReader:
@@ -42,26 +53,55 @@ class FeedReader:
         self._warm = warm_messages
         self.opened = asyncio.Event()
 
+    def check_opened(self) -> None:
+        """Raises FeedNotRead."""
+        if not self.opened.is_set():
+            raise FeedNotRead("the feed is not being read yet")
+
+    def cursor(self) -> str:
+        """Where this process stands. Raises FeedNotRead."""
+        self.check_opened()
+        return str(Cursor(self._hub.epoch, self._hub.head))
+
     async def run(self) -> None:
         while True:
             await self._bus.wait_connected()
             try:
-                await open_hub(self._bus, self._hub, self._warm)
-                break
-            except BusUnavailable as error:
-                log.warning("feed.waiting", error=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
-        config = ConsumerConfig(
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=self._hub.started_at + 1
-        )
+                await self._follow()
+            except (BusUnavailable, nats.errors.Error) as error:
+                log.warning("feed.waiting", error=repr(error))
+            finally:
+                self.opened.clear()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _follow(self) -> None:
+        """Read one stream for as long as it is the same one: another by that name begins a new epoch."""
+        epoch, start, last = await position_of(self._bus, self._warm)
+        self._hub.begin(epoch, start)
+        config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=start + 1)
         subscription = await self._bus.js.subscribe(
             f"{FEED_PREFIX}.>", stream=FEED, ordered_consumer=True, config=config, cb=self._take
         )
-        self.opened.set()
         try:
-            await asyncio.Event().wait()
+            while self._hub.head < last and self._bus.is_connected:
+                await asyncio.sleep(LOOK_SECONDS / 10)
+            self.opened.set()
+            await self._until_rebuilt(epoch)
         finally:
-            await subscription.unsubscribe()
+            with contextlib.suppress(nats.errors.Error):
+                await subscription.unsubscribe()
+
+    async def _until_rebuilt(self, epoch: str) -> None:
+        """A stream can only be lost with its server, so it is looked at after each new connection."""
+        looked_at = self._bus.connections
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if looked_at != self._bus.connections and self._bus.is_connected:
+                connections = self._bus.connections
+                if (await position_of(self._bus, 0))[0] != epoch:
+                    log.warning("feed.rebuilt", was=epoch)
+                    return
+                looked_at = connections
 
     async def _take(self, message: Msg) -> None:
         found = entry_of(message, self._hub.epoch)
@@ -75,14 +115,9 @@ async def past_of(bus: Bus, hub: Hub, tenant_id: UUID, after: int, until: int) -
     """The tenant's events behind `after` up to `until`, from the stream itself. Raises BusUnavailable."""
     seq = after + 1
     while seq <= until:
-        try:
-            message = await bus.js.get_msg(
-                FEED, seq=seq, subject=f"{FEED_PREFIX}.{tenant_id}.>", direct=True, next=True
-            )
-        except nats.js.errors.NotFoundError:
+        message = await _direct(bus, f"{FEED_PREFIX}.{tenant_id}.>", seq)
+        if message is None:
             return
-        except (nats.errors.Error, OSError) as error:
-            raise BusUnavailable(f"{FEED}: {error!r}") from error
         found = message.seq or 0
         if found > until:
             return
@@ -92,6 +127,40 @@ async def past_of(bus: Bus, hub: Hub, tenant_id: UUID, after: int, until: int) -
         seq = found + 1
 
 
+async def first_behind(bus: Bus, tenant_id: UUID, audience: str, seq: int) -> int | None:
+    """Number of the audience's first event behind `seq` that the stream holds. Raises BusUnavailable."""
+    found = await _direct(bus, feed_subject(tenant_id, audience), seq + 1)
+    return None if found is None else int((found.headers or {})["feed-n"])
+
+
+async def last_of(bus: Bus, tenant_id: UUID, audience: str) -> tuple[int, int] | None:
+    """(sequence, number) of the audience's last event that the stream holds. Raises BusUnavailable."""
+    found = await _direct(bus, feed_subject(tenant_id, audience), None)
+    return None if found is None else (found.seq or 0, int((found.headers or {})["feed-n"]))
+
+
+async def first_kept(bus: Bus) -> int:
+    """The oldest sequence that the stream still holds. Raises BusUnavailable."""
+    return int((await _stream_info(bus)).state.first_seq)
+
+
+async def _direct(bus: Bus, subject: str, seq: int | None) -> RawStreamMsg | None:
+    """The subject's first message from `seq` on, without one its last."""
+    try:
+        return await bus.js.get_msg(FEED, seq=seq, subject=subject, direct=True, next=seq is not None)
+    except nats.js.errors.NotFoundError:
+        return None
+    except (nats.errors.Error, OSError) as error:
+        raise BusUnavailable(f"{FEED}: {error!r}") from error
+
+
+async def _stream_info(bus: Bus) -> StreamInfo:
+    try:
+        return await bus.js.stream_info(FEED)
+    except (nats.errors.Error, OSError) as error:
+        raise BusUnavailable(f"{FEED}: {error!r}") from error
+
+
 def entry_of(message: Msg, epoch: str) -> tuple[UUID, Entry] | None:
     """(tenant, entry) of a feed message; None for what is none."""
     headers = message.headers or {}
@@ -99,7 +168,8 @@ def entry_of(message: Msg, epoch: str) -> tuple[UUID, Entry] | None:
         tenant_id = UUID(message.subject.split(".")[1])
         seq = message.metadata.sequence.stream
         frame = event_frame(headers["feed-type"], message.data, Cursor(epoch, seq))
-        return tenant_id, Entry(seq, headers["feed-audience"], int(headers["feed-n"]), frame)
+        ends = ENDS.get(headers["feed-type"], "")
+        return tenant_id, Entry(seq, headers["feed-audience"], int(headers["feed-n"]), frame, ends)
     except (KeyError, ValueError, IndexError):
         log.exception("feed.unreadable", subject=message.subject)
         return None

@@ -62,6 +62,8 @@ class Hub:
     beat_seconds: float
     counters: Counters = field(default_factory=Counters)
     started_at: int = 0
+    tails: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    """(tenant, audience) → number of its last event up to the head."""
     _rings: dict[UUID, Ring] = field(default_factory=dict)
     _streams: dict[UUID, set[Stream]] = field(default_factory=lambda: defaultdict(set))
     _devices: dict[tuple[UUID, UUID], Stream] = field(default_factory=dict)
@@ -81,14 +83,31 @@ class Hub:
             ring = self._rings[tenant_id] = Ring(self.started_at, self.ring_bytes)
         return ring
 
+    def begin(self, epoch: str, head: int) -> None:
+        """Another stream is read from here on: nothing of the last one counts, and everybody comes back."""
+        for stream in self.all_streams():
+            self.say_bye(stream, "epoch_changed")
+        self._rings.clear()
+        self.tails.clear()
+        self.epoch, self.head, self.started_at = epoch, head, head
+
     def take(self, tenant_id: UUID, entry: Entry, now: float) -> None:
         """The next message of the feed: into the ring and to everyone it is for."""
         self.head = entry.seq
+        self.tails[(tenant_id, entry.audience)] = entry.n
         self.ring_of(tenant_id).append(entry)
         self._bound_rings()
         for stream in self._streams.get(tenant_id, ()):
             if stream.parked_at is None:
                 self._serve(stream, entry, now)
+        if entry.ends:
+            self._end_hearers(tenant_id, entry)
+
+    def _end_hearers(self, tenant_id: UUID, entry: Entry) -> None:
+        """Their audiences or their right to be here changed; whoever comes back is looked at anew by the door."""
+        for stream in list(self._streams.get(tenant_id, ())):
+            if entry.audience in stream.audiences:
+                self._let_go(stream, control_frame(entry.ends, {"reason": entry.ends}))
 
     def passed(self, seq: int) -> None:
         """A message that is for nobody here; the head moves on."""
@@ -101,10 +120,8 @@ class Hub:
         """
         key = (stream.tenant_id, stream.device_id)
         if (earlier := self._devices.get(key)) is not None:
-            earlier.sink.write(control_frame("bye", {"reason": "replaced"}))
             self.counters.replaced += 1
-            self.detach(earlier)
-            earlier.sink.finish()
+            self._let_go(earlier, control_frame("bye", {"reason": "replaced"}))
         stream.position = seq
         self._devices[key] = stream
         self._streams[stream.tenant_id].add(stream)
@@ -148,9 +165,17 @@ class Hub:
 
     def say_bye(self, stream: Stream, reason: str, before: bytes = b"") -> None:
         """End a stream in order; it comes back with its cursor."""
-        stream.sink.write(before + control_frame("bye", {"reason": reason}))
+        self._let_go(stream, before + control_frame("bye", {"reason": reason}))
+
+    def _let_go(self, stream: Stream, last_word: bytes) -> None:
+        """A parked reader takes no last word, and one that never reads again would keep its connection for ever."""
+        is_parked = stream.parked_at is not None
         self.detach(stream)
-        stream.sink.finish()
+        if is_parked:
+            stream.sink.abort()
+        else:
+            stream.sink.write(last_word)
+            stream.sink.finish()
 
     def all_streams(self) -> list[Stream]:
         return list(self._devices.values())

@@ -56,6 +56,7 @@ class StreamProtocol(asyncio.Protocol):
         self._size = 0
         self._url = b""
         self._transport: asyncio.Transport | None = None
+        self._is_read = False
         self._task: asyncio.Task[None] | None = None
         self._stream: Stream | None = None
 
@@ -75,18 +76,28 @@ class StreamProtocol(asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._refuse(problems.problem(400, "CHASSIS.BAD_REQUEST", f"Not an HTTP request: {error}", "en"))
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._refuse(
+                problems.problem(
+                    400, "CHASSIS.BAD_REQUEST", f"Not a request that is taken here: {error}", "en"
+                )
+            )
+            return
+        if self._is_read:
+            self._task = asyncio.get_running_loop().create_task(self._open())
+
+    def on_message_begin(self) -> None:
+        if self._is_read:  # its headers would be taken for those of the first one
+            raise ValueError("one request per connection")
 
     def on_url(self, url: bytes) -> None:
-        self._url += url[:MAX_URL]
+        self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
 
     def on_message_complete(self) -> None:
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._open())
+        self._is_read = True
 
     def resume_writing(self) -> None:
         if self._stream is not None:
@@ -105,9 +116,12 @@ class StreamProtocol(asyncio.Protocol):
     async def _open(self) -> None:
         language = problems.language_of(self.header("accept-language"))
         try:
-            parsed = httptools.parse_url(self._url)
-            path = parsed.path.decode("latin-1")
-            query = parse_qs((parsed.query or b"").decode("latin-1"))
+            if len(self._url) > MAX_URL:
+                self._refuse(
+                    problems.problem(414, "CHASSIS.BAD_REQUEST", "The address is too long.", language)
+                )
+                return
+            path, query = address_of(self._url)
             if path == "/livez":
                 self._refuse(Response(b'{"status":"alive"}', 200, media_type="application/json"))
                 return
@@ -174,6 +188,16 @@ class StreamProtocol(asyncio.Protocol):
         headers |= {"Connection": "close", "DPoP-Nonce": self._streams.door.nonce()}
         self._transport.write(response_head(HTTPStatus(answer.status_code), headers) + answer.body)
         self._transport.close()
+
+
+def address_of(url: bytes) -> tuple[str, dict[str, list[str]]]:
+    """Path and query; the path is empty where the target of the request has none (`*`, a host)."""
+    try:
+        parsed = httptools.parse_url(url)
+    except httptools.HttpParserInvalidURLError:
+        return "", {}
+    query = (parsed.query or b"").decode("latin-1")
+    return (parsed.path or b"").decode("latin-1"), parse_qs(query)
 
 
 STREAM_HEADERS = {

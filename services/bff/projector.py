@@ -76,9 +76,15 @@ async def remember(tx: Tx, envelope: Envelope, body: Any) -> None:
 
 
 async def show(tx: Tx, envelope: Envelope, body: Any) -> None:
-    """One feed row, numbered in its audience and in its tenant; the rows of the tails are the order's locks."""
+    """Tell whom it concerns."""
     audience = audience_of(body)
-    if audience is None or envelope.tenant_id is None:
+    if audience is not None:
+        await append(tx, envelope, audience, body.data())
+
+
+async def append(tx: Tx, envelope: Envelope, audience: str, body: bytes) -> None:
+    """One feed row, numbered in its audience and in its tenant; the rows of the tails are the order's locks."""
+    if envelope.tenant_id is None:
         return
     place = await queries.next_in_audience(tx, tenant_id=envelope.tenant_id, audience=EVERYBODY)
     n = await queries.next_in_audience(tx, tenant_id=envelope.tenant_id, audience=audience)
@@ -92,7 +98,7 @@ async def show(tx: Tx, envelope: Envelope, body: Any) -> None:
             "type": envelope.type,
             "v": int(envelope.type.rpartition(".v")[2]),
             "tp": inject()[0] or envelope.traceparent,
-            "body": orjson.loads(body.data()),
+            "body": orjson.loads(body),
         }
     )
     if len(data) > MAX_BODY:

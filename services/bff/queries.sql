@@ -32,8 +32,12 @@ where tenant_id = :tenant_id::uuid and member_id = :member_id::text;
 
 -- name: next_in_audience$
 insert into feed_tail (tenant_id, audience, n) values (:tenant_id::uuid, :audience::text, 1)
-on conflict (tenant_id, audience) do update set n = feed_tail.n + 1
+on conflict (tenant_id, audience) do update set n = feed_tail.n + 1, changed_at = clock_timestamp()
 returning n;
+
+-- name: tails_of
+select audience, n, changed_at from feed_tail
+where tenant_id = :tenant_id::uuid and audience = any(:audiences::text[]);
 
 -- name: one_at_a_time$
 select pg_advisory_xact_lock(hashtextextended('bff:session:' || :device_id::uuid::text, 0));

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event: its sequence in the stream, its audience and number there, its frame."""
+    """One event: its sequence in the stream, its audience and number there, its frame.
+
+    `ends` names the control event with which it ends the streams that hear of it while it is new; empty for most.
+    """
 
     seq: int
     audience: str
     n: int
     frame: bytes
+    ends: str = ""
 
 
 class Ring:

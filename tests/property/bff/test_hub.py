@@ -164,3 +164,15 @@ def test_the_ring_gives_way_at_its_bound_and_knows_what_it_no_longer_has() -> No
     assert ring.size <= 1000
     assert not ring.covers(ring.floor - 1)
     assert [found.seq for found in ring.after(ring.floor)] == list(range(ring.floor + 1, 201))
+
+
+def test_a_parked_reader_that_is_replaced_is_cut_off_and_not_waited_for() -> None:
+    """It may never read again; closing in order would wait for it."""
+    hub, stalled, fresh = new_hub(), Reader(is_stalled=True), Reader()
+    hub.attach(Stream(TENANTS[0], UUID(int=9), frozenset({"all"}), stalled, 1e9, 1e9), 0, 0.0)
+    for seq in range(1, 101):
+        hub.take(TENANTS[0], entry(seq, "all"), 0.0)
+    hub.attach(Stream(TENANTS[0], UUID(int=9), frozenset({"all"}), fresh, 1e9, 1e9), 0, 0.0)
+    assert stalled.is_over
+    assert not stalled.waiting
+    assert positions(bytes(fresh.taken)) == list(range(1, 101))

@@ -1,0 +1,1 @@
+alter table feed_tail drop column changed_at;

@@ -1,0 +1,88 @@
+"""Where each audience of a stream stood at a cursor: what `hello` tells, so that the client notices a hole.
+
+The reader of FEED keeps the last number of each audience that it has seen. One that it has not seen is looked up once:
+in FEED, and when all of it has expired there, in the table that numbers the feed.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from chassis.bus import Bus, BusUnavailable
+from chassis.db import Database
+from services.bff.feed_reader import first_behind, last_of
+from services.bff.hub import Hub
+from services.bff.projector import queries
+
+ON_ITS_WAY = timedelta(hours=1)
+"""From its number to FEED an event takes a moment, or as long as the bus is away; FEED keeps it for days."""
+LOOK_AGAIN_SECONDS = 0.02
+CATCH_UP_SECONDS = 5.0
+
+
+class Tails:
+    """Numbers are exact or left out: one too high would make a client take what comes next for a repetition."""
+
+    def __init__(self, hub: Hub, bus: Bus, database: Database) -> None:
+        self._hub = hub
+        self._bus = bus
+        self._database = database
+
+    async def as_of(self, tenant_id: UUID, audiences: frozenset[str], start: int) -> dict[str, int]:
+        """Audience → number of its last event up to `start`. Holds for as long as the caller awaits nothing.
+
+        Raises BusUnavailable.
+        """
+        ring = self._hub.ring_of(tenant_id)
+        while True:
+            floor = ring.floor
+            found = {} if ring.covers(start) else await self._before_the_ring(tenant_id, audiences, start)
+            await self._look_up(tenant_id, audiences)
+            if ring.floor == floor:
+                break  # else the ring may have dropped what was said meanwhile
+        for entry in ring.after(start):
+            if entry.audience in audiences:
+                found.setdefault(entry.audience, entry.n - 1)
+        for audience in audiences:
+            if (tail := self._hub.tails.get((tenant_id, audience))) is not None:
+                found.setdefault(audience, tail)
+        return found
+
+    async def _before_the_ring(
+        self, tenant_id: UUID, audiences: frozenset[str], start: int
+    ) -> dict[str, int]:
+        names = sorted(audiences)
+        firsts = await asyncio.gather(*(first_behind(self._bus, tenant_id, name, start) for name in names))
+        return {name: first - 1 for name, first in zip(names, firsts, strict=True) if first is not None}
+
+    async def _look_up(self, tenant_id: UUID, audiences: Iterable[str]) -> None:
+        """Learn the tails of audiences of which nothing came since this process reads."""
+        unseen = [name for name in audiences if (tenant_id, name) not in self._hub.tails]
+        if not unseen:
+            return
+        async with self._database.reading(tenant_id) as tx:
+            rows = [row async for row in queries.tails_of(tx, tenant_id=tenant_id, audiences=unseen)]
+        numbered = {row["audience"]: row for row in rows}
+        for audience in unseen:
+            # The table is read before FEED: what is in neither was never said.
+            row = numbered.get(audience)
+            tail = 0 if row is None else await self._tail_of(tenant_id, audience, row["n"], row["changed_at"])
+            if tail is not None:
+                self._hub.tails.setdefault((tenant_id, audience), tail)
+
+    async def _tail_of(self, tenant_id: UUID, audience: str, n: int, changed_at: datetime) -> int | None:
+        last = await last_of(self._bus, tenant_id, audience)
+        if last is not None:
+            await self._wait_for(last[0])
+            return last[1]
+        return n if changed_at < datetime.now(UTC) - ON_ITS_WAY else None
+
+    async def _wait_for(self, seq: int) -> None:
+        """A message that FEED has and we have not would be counted before it is sent; ours counts when it comes."""
+        try:
+            async with asyncio.timeout(CATCH_UP_SECONDS):
+                while self._hub.head < seq:
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        except TimeoutError:
+            raise BusUnavailable(f"the feed is read up to {self._hub.head}, it stands at {seq}") from None

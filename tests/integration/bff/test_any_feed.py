@@ -1,0 +1,148 @@
+"""Random events to random audiences while random streams connect, drop and resume: each gets its own once, in order."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chassis.db import Database
+from tests.infra import Databases, TestPostgres
+from tests.integration.bff.desk import Desk
+from tests.integration.bff.feed import ids, say
+from tests.integration.bff.line import Line, connected
+from tests.integration.bff.stage import BASE, Bff, Stage
+from tests.integration.bff.test_isolation import hears
+
+DESKS = 3
+AUDIENCES = ["all", "p.harbour", "p.airport", "r.front__desk", "o.0", "o.1", "d.0", "d.2"]
+"""A digit stands for the member or the device of that desk."""
+PROPERTIES = st.sets(st.sampled_from(["harbour", "airport"])).map(lambda names: tuple(sorted(names)))
+SAY = st.tuples(
+    st.just("say"), st.integers(0, 1), st.lists(st.sampled_from(AUDIENCES), min_size=1, max_size=12)
+)
+CONNECT = st.tuples(st.just("connect"), st.integers(0, DESKS - 1), st.booleans())
+DROP = st.tuples(st.just("drop"), st.integers(0, DESKS - 1), st.just(0))
+STEPS = st.lists(st.one_of(SAY, CONNECT, DROP), min_size=3, max_size=14)
+
+
+@dataclass
+class Client:
+    """A desk with what it has kept over all its connections."""
+
+    desk: Desk
+    cursor: str
+    got: list[str] = field(default_factory=list)
+    owed: list[str] = field(default_factory=list)
+    line: Line | None = None
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def connect(self, http: httpx.AsyncClient, bff: Bff) -> None:
+        await self.drop()
+        self.line = await self.stack.enter_async_context(connected(http, self.desk, bff, self.cursor))
+
+    async def drop(self) -> None:
+        """Wherever the connection is just now: opening, replaying, live."""
+        await self.stack.aclose()
+        self.stack = AsyncExitStack()
+        if self.line is not None:
+            self.got += ids(self.line.events)
+            self.cursor = self.line.cursor or self.cursor
+            assert self.line.said("reset") == []
+            self.line = None
+
+
+@dataclass
+class Play:
+    """One example: tenants and clients of its own on the shared processes."""
+
+    database: Database
+    http: httpx.AsyncClient
+    bffs: tuple[Bff, Bff]
+    clients: list[Client]
+
+    async def act(self, step: tuple[str, int, object]) -> None:
+        name, number, what = step
+        if name == "connect":
+            await self.clients[number].connect(self.http, self.bffs[bool(what)])
+        elif name == "drop":
+            await self.clients[number].drop()
+        elif isinstance(what, list):
+            await self.say(number, what)
+
+    async def say(self, tenant: int, named: list[str]) -> None:
+        tenant_id = self.clients[0 if tenant == 0 else DESKS - 1].desk.tenant_id
+        audiences = [self.real(name) for name in named]
+        said = await say(self.database, tenant_id, audiences, 400)
+        for client in self.clients:
+            if client.desk.tenant_id == tenant_id:
+                heard = hears(client.desk)
+                client.owed += [id_ for id_, name in zip(said, audiences, strict=True) if name in heard]
+
+    def real(self, name: str) -> str:
+        kind, _, number = name.partition(".")
+        if kind not in {"o", "d"}:
+            return name
+        desk = self.clients[int(number)].desk
+        return f"o.{desk.member_id}" if kind == "o" else f"d.{desk.device_id}"
+
+    async def end(self) -> None:
+        """Everybody comes back and takes what is left; then nothing more may come."""
+        for client in self.clients:
+            await client.connect(self.http, self.bffs[0])
+            assert client.line is not None
+            await client.line.got(len(client.owed) - len(client.got))
+        for client in self.clients:
+            await client.drop()
+            assert client.got == client.owed
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(scopes=st.lists(PROPERTIES, min_size=DESKS, max_size=DESKS), steps=STEPS)
+def test_whatever_happens_each_client_ends_with_its_own_frames_once_and_in_order(
+    stage: Stage,
+    large: Bff,
+    small: Bff,
+    postgres: TestPostgres,
+    bff_database: str,
+    loop: asyncio.Runner,
+    scopes: list[tuple[str, ...]],
+    steps: list[tuple[str, int, object]],
+) -> None:
+    """Two desks of one tenant and one of another, on a process with all in its ring and on one that forgets."""
+
+    async def play() -> None:
+        databases = Databases(postgres, bff_database)
+        async with httpx.AsyncClient(trust_env=False, timeout=20.0) as http:
+            database = await databases.open("bff")
+            clients = await new_clients(stage, database, http, large, scopes)
+            acting = Play(database, http, (large, small), clients)
+            for step in steps:
+                await acting.act(step)
+            await acting.end()
+            await databases.close()
+
+    loop.run(play())
+
+
+async def new_clients(
+    stage: Stage, database: Database, http: httpx.AsyncClient, bff: Bff, scopes: list[tuple[str, ...]]
+) -> list[Client]:
+    desks = [Desk(stage.issuer, properties=scope) for scope in scopes]
+    desks[1].tenant_id = desks[0].tenant_id
+    clients = []
+    for desk in desks:
+        await desk.enrol(database)
+        shown = await desk.send(http, "GET", f"{bff.api}{BASE}/bootstrap")
+        clients.append(Client(desk, shown.json()["cursor"]))
+    return clients
