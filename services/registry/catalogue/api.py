@@ -47,7 +47,7 @@ def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIR
         async with database.transaction(None) as tx:
 
             async def effect() -> tuple[int, Any]:
-                await catalogue.publish(tx, manifest, clock.now())
+                await catalogue.offer(tx, manifest, clock.now())
                 return 201, {
                     "key": manifest.key,
                     "version": manifest.version,

@@ -10,7 +10,7 @@ from services.registry.catalogue.store import queries
 from services.registry.errors import BreakingManifest, ProductNotFound, VersionNotNewer
 
 
-async def publish(tx: Tx, manifest: Manifest, now: datetime) -> None:
+async def offer(tx: Tx, manifest: Manifest, now: datetime) -> None:
     """The manifest is in force from now on. The same one again changes nothing.
 
     Raises VersionNotNewer, BreakingManifest with what would break.
