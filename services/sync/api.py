@@ -16,7 +16,7 @@ from chassis.db import Database
 from chassis.errors import Invalid
 from contracts.claims import Claims
 from services.sync import operations
-from services.sync.errors import ScopeRefused
+from services.sync.errors import ScopeRefused, at
 from services.sync.model import EPOCH, Cursors, Principal
 from services.sync.operations import queries
 from services.sync.settings import Settings
@@ -149,5 +149,5 @@ def router(  # a list of small routes
 def only_scope(caller: Principal) -> str:
     """The scope of a desk at one property. Raises ScopeRefused when it is not plain."""
     if len(caller.properties) != 1:
-        raise ScopeRefused("scope: name it, since this member has not exactly one property")
+        raise ScopeRefused(**at("/scope", "missing", "name it: this member has not exactly one property"))
     return f"{caller.tenant_id}/{next(iter(caller.properties))}"

@@ -8,7 +8,15 @@ DomainError
 └── ScopeRefused    404 SYNC.SCOPE_REFUSED
 """
 
+from typing import Any
+
 from chassis.errors import Conflict, DomainError, Forbidden, NotFound
+
+
+def at(pointer: str, code: str, detail: str) -> dict[str, Any]:
+    """For the arguments of an error: what it says, and the place in the body that it is about (RFC 6901)."""
+    place = {"pointer": pointer, "code": code, "detail": detail}
+    return {"detail": f"{pointer}: {detail}", "errors": [place]}
 
 
 class CursorInvalid(DomainError):
