@@ -8,7 +8,7 @@ from chassis import outbox
 from chassis.db import ReadTx, Tx, load_queries
 from chassis.ids import uuid7
 from contracts.sync import ActionAppliedV1, ActionRejectedV1, ConflictDetectedV1, Origin, RecordChangedV1
-from services.sync.errors import CursorExpired, MidGap, ProducerFenced
+from services.sync.errors import CursorExpired, MidGap, ProducerFenced, at
 from services.sync.model import COLLECTION, Cursors, Principal, fault_of, value_hash
 
 queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
@@ -22,24 +22,38 @@ async def push(
     Raises ProducerFenced, MidGap.
     """
     who = {"tenant_id": principal.tenant_id, "device_id": principal.device_id}
-    known = await queries.lock_producer(tx, **who, epoch=producer_epoch)
-    if producer_epoch < known["epoch"]:
-        raise ProducerFenced(f"producer_epoch: {known['epoch']} has taken over from {producer_epoch}")
-    last_mid = known["last_mid"] if producer_epoch == known["epoch"] else 0
+    last_mid = last_mid_of(await queries.lock_producer(tx, **who, epoch=producer_epoch), producer_epoch)
+    refuse_gaps(mutations, last_mid)
     results = []
     for mutation in mutations:
         if mutation.mid <= last_mid:
             stored = await queries.result_of_mid(tx, **who, epoch=producer_epoch, mid=mutation.mid)
-            results.append({**(stored or {"mid": mutation.mid}), "status": "duplicate"})
+            results.append(stored or {"mid": mutation.mid, "status": "duplicate"})
             continue
-        if mutation.mid != last_mid + 1:
-            raise MidGap(f"mid {mutation.mid} came, {last_mid + 1} is missing", expected_mid=last_mid + 1)
         result = await apply(tx, principal, mutation, scope)
         await queries.keep_result(tx, **who, epoch=producer_epoch, mid=mutation.mid, result=result, now=now)
         last_mid = mutation.mid
         results.append(result)
     await queries.move_producer(tx, **who, epoch=producer_epoch, last_mid=last_mid)
     return {"results": results, "last_applied_mid": last_mid}
+
+
+def last_mid_of(known: Any, producer_epoch: int) -> int:
+    """The last number applied within the epoch that the device names. Raises ProducerFenced."""
+    if producer_epoch < known["epoch"]:
+        told = f"{known['epoch']} has taken over from {producer_epoch}"
+        raise ProducerFenced(**at("/producer_epoch", "fenced", told))
+    return int(known["last_mid"]) if producer_epoch == known["epoch"] else 0
+
+
+def refuse_gaps(mutations: list[Any], last_mid: int) -> None:
+    """Before anything is applied, so that the number named is the one that the server waits for. Raises MidGap."""
+    reached = last_mid
+    for place, mutation in enumerate(mutations):
+        if mutation.mid > reached + 1:
+            told = f"{mutation.mid} came, {reached + 1} is missing; nothing was applied"
+            raise MidGap(**at(f"/mutations/{place}/mid", "gap", told), expected_mid=last_mid + 1)
+        reached = max(reached, mutation.mid)
 
 
 async def apply(tx: Tx, principal: Principal, mutation: Any, scope: str) -> dict[str, Any]:
@@ -67,7 +81,7 @@ async def apply(tx: Tx, principal: Principal, mutation: Any, scope: str) -> dict
     )
     await say_changed(tx, principal, mutation, scope, version=version, seq=seq, value=value)
     result: dict[str, Any] = {"mid": mutation.mid, "status": "applied", "version": version}
-    if current and mutation.base_version is not None and mutation.base_version < current["version"]:
+    if is_conflict(current, mutation, principal):
         conflict = await say_conflict(tx, principal, mutation)
         result["status"] = "conflict"
         result["conflict"] = {
@@ -89,6 +103,15 @@ async def apply(tx: Tx, principal: Principal, mutation: Any, scope: str) -> dict
     )
     await outbox.add(tx, applied, aggregate_version=mutation.mid)
     return result
+
+
+def is_conflict(current: Any, mutation: Any, principal: Principal) -> bool:
+    """Whether somebody else changed the record since. A device that acted twice on one version knew of its first action,
+    whose own answer told what others had done.
+    """
+    if current is None or mutation.base_version is None or mutation.base_version >= current["version"]:
+        return False
+    return bool((current["origin"] or {}).get("device_id") != str(principal.device_id))
 
 
 def refusal_of(mutation: Any) -> str | None:
@@ -152,7 +175,7 @@ async def pull(
     seq = cursors.read(principal, scope, cursor)
     head = await queries.head(tx, **place)
     if seq > head:
-        raise CursorExpired("cursor: ahead of the server; pull again without one")
+        raise CursorExpired(**at("/cursor", "expired", "ahead of the server; pull again without one"))
     rows = [row async for row in queries.changes_after(tx, **place, seq=seq, most=limit)]
     more = len(rows) == limit
     reached = rows[-1]["seq"] if more else head

@@ -28,7 +28,7 @@ select coalesce(max(seq), 0) from scope_counter
 where tenant_id = :tenant_id::uuid and scope = :scope::text and collection = :collection::text;
 
 -- name: record_by_key^
-select version, seq, is_deleted, value from record
+select version, seq, is_deleted, value, origin from record
 where tenant_id = :tenant_id::uuid and scope = :scope::text and collection = :collection::text and key = :key::text;
 
 -- name: put_record!
