@@ -60,7 +60,7 @@ async def apply(tx: Tx, principal: Principal, mutation: Any, scope: str) -> dict
     """One action: applied, merged with what changed meanwhile (last writer wins, field by field), or rejected."""
     if (fault := refusal_of(mutation)) is not None:
         return await reject(tx, principal, mutation, fault)
-    place = {"tenant_id": principal.tenant_id, "scope": scope, "collection": COLLECTION}
+    place = place_of(principal, scope)
     # The counter's row is the scope's lock; it is taken before the record is read.
     seq = await queries.next_seq(tx, **place)
     current = await queries.record_by_key(tx, **place, key=mutation.key)
@@ -167,15 +167,55 @@ async def say_conflict(tx: Tx, principal: Principal, mutation: Any) -> str:
     return str(conflict_id)
 
 
+async def last_applied(tx: ReadTx, principal: Principal, producer_epoch: int) -> int:
+    """The number of the last action that the server has of this producer; 0 for none. Raises ProducerFenced."""
+    known = await queries.producer(tx, tenant_id=principal.tenant_id, device_id=principal.device_id)
+    return last_mid_of(known, producer_epoch) if known else 0
+
+
+async def standing(
+    tx: ReadTx, principal: Principal, cursors: Cursors, scope: str, cursor: str | None, pointer: str
+) -> dict[str, Any]:
+    """How far the server is in a scope, and the device's cursor if it can go on from there, else none.
+
+    Raises ScopeRefused, CursorInvalid.
+    """
+    principal.property_of(scope, f"{pointer}/scope")
+    head = await queries.head(tx, **place_of(principal, scope))
+    try:
+        position(principal, cursors, scope, cursor, head, f"{pointer}/cursor")
+    except CursorExpired:
+        cursor = None
+    return {"scope": scope, "cursor": cursor, "head": head}
+
+
+def position(
+    principal: Principal,
+    cursors: Cursors,
+    scope: str,
+    cursor: str | None,
+    head: int,
+    pointer: str = "/cursor",
+) -> int:
+    """The sequence at which the cursor stands. Raises CursorInvalid, CursorExpired."""
+    seq = cursors.read(principal, scope, cursor, pointer)
+    if seq > head:
+        raise CursorExpired(**at(pointer, "expired", "ahead of the server; pull again without one"))
+    return seq
+
+
+def place_of(principal: Principal, scope: str) -> dict[str, Any]:
+    """What a change log is kept for."""
+    return {"tenant_id": principal.tenant_id, "scope": scope, "collection": COLLECTION}
+
+
 async def pull(
     tx: ReadTx, principal: Principal, cursors: Cursors, scope: str, cursor: str | None, limit: int
 ) -> dict[str, Any]:
     """A page of the last state of what changed after the cursor. Raises CursorInvalid, CursorExpired."""
-    place = {"tenant_id": principal.tenant_id, "scope": scope, "collection": COLLECTION}
-    seq = cursors.read(principal, scope, cursor)
+    place = place_of(principal, scope)
     head = await queries.head(tx, **place)
-    if seq > head:
-        raise CursorExpired(**at("/cursor", "expired", "ahead of the server; pull again without one"))
+    seq = position(principal, cursors, scope, cursor, head)
     rows = [row async for row in queries.changes_after(tx, **place, seq=seq, most=limit)]
     more = len(rows) == limit
     reached = rows[-1]["seq"] if more else head
