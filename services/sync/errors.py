@@ -5,7 +5,8 @@ DomainError
 ├── CursorExpired   410 SYNC.CURSOR_EXPIRED
 ├── MidGap          409 SYNC.MID_GAP, with expected_mid
 ├── ProducerFenced  403 SYNC.PRODUCER_FENCED
-└── ScopeRefused    404 SYNC.SCOPE_REFUSED
+├── ScopeRefused    404 SYNC.SCOPE_REFUSED
+└── TenantFrozen    402 SYNC.TENANT_FROZEN
 """
 
 from typing import Any
@@ -46,6 +47,13 @@ class ProducerFenced(Forbidden):
 
 
 class ScopeRefused(NotFound):
-    """The scope is not the caller's."""
+    """The scope is not the caller's, or it is gone with its tenant."""
 
     code = "SYNC.SCOPE_REFUSED"
+
+
+class TenantFrozen(DomainError):
+    """A frozen tenant reads on; its work waits on the desktops."""
+
+    code = "SYNC.TENANT_FROZEN"
+    status = 402

@@ -8,7 +8,7 @@ from chassis import outbox
 from chassis.db import ReadTx, Tx, load_queries
 from chassis.ids import uuid7
 from contracts.sync import ActionAppliedV1, ActionRejectedV1, ConflictDetectedV1, Origin, RecordChangedV1
-from services.sync.errors import CursorExpired, MidGap, ProducerFenced, at
+from services.sync.errors import CursorExpired, MidGap, ProducerFenced, ScopeRefused, TenantFrozen, at
 from services.sync.model import COLLECTION, Cursors, Principal, fault_of, value_hash
 
 queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
@@ -19,8 +19,9 @@ async def push(
 ) -> dict[str, Any]:
     """Apply the actions in order. A rejected one never blocks the others; one seen before answers as it did then.
 
-    Raises ProducerFenced, MidGap.
+    Raises ScopeRefused, TenantFrozen, ProducerFenced, MidGap.
     """
+    await refuse_closed(tx, principal)
     who = {"tenant_id": principal.tenant_id, "device_id": principal.device_id}
     last_mid = last_mid_of(await queries.lock_producer(tx, **who, epoch=producer_epoch), producer_epoch)
     refuse_gaps(mutations, last_mid)
@@ -36,6 +37,16 @@ async def push(
         results.append(result)
     await queries.move_producer(tx, **who, epoch=producer_epoch, last_mid=last_mid)
     return {"results": results, "last_applied_mid": last_mid}
+
+
+async def refuse_closed(tx: Tx, principal: Principal) -> None:
+    """Raises TenantFrozen, and ScopeRefused for a tenant of which nothing may be left."""
+    await queries.join_work_of_tenant(tx, tenant_id=principal.tenant_id)
+    status = await queries.tenant_status(tx, tenant_id=principal.tenant_id)
+    if status == "frozen":
+        raise TenantFrozen("the tenant is frozen: it can read and not write")
+    if status in {"archived", "deleted"}:
+        raise ScopeRefused(**at("/scope", "gone", f"the tenant is {status}"))
 
 
 def last_mid_of(known: Any, producer_epoch: int) -> int:
