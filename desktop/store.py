@@ -5,6 +5,7 @@ action with its number.
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,11 @@ create table if not exists mutation(
 """
 
 
+LARGEST_MUTATION = 250_000
+"""Bytes of one action; the server takes a megabyte for a whole push."""
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
 @dataclass(frozen=True, slots=True)
 class Mutation:
     """One queued action; `mid` counts from 1 without a hole within a producer epoch."""
@@ -42,6 +48,17 @@ class Mutation:
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
+
+    def encoded(self) -> str:
+        """As JSON. Raises ValueError for what the server cannot even read: it would block the queue for ever."""
+        if not (1 <= len(self.key) <= 200 and len(self.collection) <= 100 and len(self.args) <= 50):
+            raise ValueError("key: 1 to 200 characters; collection: at most 100; args: at most 50 fields")
+        body = json.dumps(self.as_json(), ensure_ascii=False, allow_nan=False)
+        if len(body.encode()) > LARGEST_MUTATION:  # a lone surrogate is a ValueError here, too
+            raise ValueError(f"the action is larger than {LARGEST_MUTATION} bytes")
+        if NUL.search(body):
+            raise ValueError("a text holds the character NUL, which cannot be stored")
+        return body
 
 
 class Store:
@@ -123,6 +140,14 @@ class Store:
             (scope, collection, key, version, json.dumps(value)),
         )
 
+    def mark_stale(self, scope: str) -> None:
+        """After a cursor that is gone: the records stay readable, any version replaces them."""
+        self._db.execute("update record set version = 0 where scope = ?", (scope,))
+
+    def drop_stale(self, scope: str) -> None:
+        """At the end of the way from the beginning: what did not come again does not exist any more."""
+        self._db.execute("delete from record where scope = ? and version = 0", (scope,))
+
     def delete_record(self, scope: str, collection: str, key: str) -> None:
         self._db.execute(
             "delete from record where (scope, collection, key) = (?, ?, ?)", (scope, collection, key)
@@ -138,22 +163,26 @@ class Store:
     # The queue
 
     def enqueue(self, collection: str, key: str, type_: str, args: dict[str, Any], *, at: str) -> Mutation:
-        """Give the action its number and keep it; it survives a crash from here on."""
+        """Give the action its number and keep it; it survives a crash from here on.
+
+        Raises ValueError for one that could never be handed in.
+        """
         with self.transaction():
             mid = int(self._db.execute("select coalesce(max(mid), 0) + 1 from mutation").fetchone()[0])
             base = self._db.execute(
                 "select version from record where collection = ? and key = ?", (collection, key)
             ).fetchone()
             queued = Mutation(mid, collection, key, type_, args, base[0] if base else None, at)
-            self._db.execute(
-                "insert into mutation (mid, body) values (?, ?)", (mid, json.dumps(queued.as_json()))
-            )
+            self._db.execute("insert into mutation (mid, body) values (?, ?)", (mid, queued.encoded()))
         return queued
 
-    def queued(self, limit: int) -> list[Mutation]:
-        """The oldest actions that the server has not answered yet, in order."""
+    def queued(self, limit: int, most_bytes: int = 2 * LARGEST_MUTATION) -> list[Mutation]:
+        """The oldest actions that the server has not answered yet, in order; as many as fit, at least one."""
         rows = self._db.execute(
-            "select body from mutation where status = 'queued' order by mid limit ?", (limit,)
+            "select body from (select mid, body, sum(length(cast(body as blob))) over (order by mid) as total"
+            " from (select mid, body from mutation where status = 'queued' order by mid limit ?))"
+            " where total <= ? or total = length(cast(body as blob)) order by mid",
+            (limit, most_bytes),
         )
         return [Mutation(**json.loads(row[0])) for row in rows]
 

@@ -27,12 +27,21 @@ class Sync:
         self._app_version = app_version
 
     async def run(self, scope: str) -> None:
-        """One round: handshake, push all that is queued, pull to the head. Raises Offline; calling again goes on."""
+        """One round: handshake, push all that is queued, pull to the head. Raises Offline; calling again goes on.
+
+        Raises Refused when the server does not take the queue (a frozen tenant, say), after having pulled all the same.
+        """
         shaken = await self.handshake(scope)
+        limits = shaken["limits"]
+        page = min(PULL_LIMIT, limits["page"])
         if shaken["mode"] == "snapshot":
             self._forget(scope)
-        await self.push(scope)
-        await self.pull(scope)
+        try:
+            await self.push(scope, min(PUSH_LIMIT, limits["mutations"]))
+        except Refused:
+            await self.pull(scope, page)
+            raise
+        await self.pull(scope, page)
 
     async def handshake(self, scope: str) -> dict[str, Any]:
         body = {
@@ -47,9 +56,9 @@ class Sync:
         answer: dict[str, Any] = (await self._door.request("POST", f"{self._base}/handshake", body)).json()
         return answer
 
-    async def push(self, scope: str) -> None:
-        """Hand the queue in, in order, a batch at a time, until it is empty."""
-        while mutations := self._store.queued(PUSH_LIMIT):
+    async def push(self, scope: str, limit: int = PUSH_LIMIT) -> None:
+        """Hand the queue in, in order, `limit` actions at a time, until it is empty."""
+        while mutations := self._store.queued(limit):
             body = {
                 "scope": scope,
                 "producer_epoch": self._producer_epoch(),
@@ -60,13 +69,13 @@ class Sync:
                 for result in answer["results"]:
                     self._store.settle(result["mid"], result["status"], result)
 
-    async def pull(self, scope: str) -> None:
-        """Take pages until there is no more; a cursor that is gone starts over from the beginning."""
+    async def pull(self, scope: str, limit: int = PULL_LIMIT) -> None:
+        """Take pages of `limit` changes until there is no more; a cursor that is gone starts over from the beginning."""
         more = True
         while more:
             cursor = self._store.setting(f"cursor:{scope}")
             try:
-                page = await self._page(scope, cursor)
+                page = await self._page(scope, cursor, limit)
             except Refused as refused:
                 if refused.status != 410 or cursor is None:
                     raise
@@ -76,10 +85,12 @@ class Sync:
                 for change in page["changes"]:
                     self._apply(scope, change)
                 self._store.set_setting(f"cursor:{scope}", page["next"])
-            more = page["more"]
+                more = page["more"]
+                if not more:
+                    self._store.drop_stale(scope)
 
-    async def _page(self, scope: str, cursor: str | None) -> dict[str, Any]:
-        body = {"scope": scope, "cursor": cursor, "limit": PULL_LIMIT}
+    async def _page(self, scope: str, cursor: str | None, limit: int) -> dict[str, Any]:
+        body = {"scope": scope, "cursor": cursor, "limit": limit}
         page: dict[str, Any] = (await self._door.request("POST", f"{self._base}/pull", body)).json()
         return page
 
@@ -93,6 +104,7 @@ class Sync:
     def _forget(self, scope: str) -> None:
         with self._store.transaction():
             self._store.drop_setting(f"cursor:{scope}")
+            self._store.mark_stale(scope)
 
     def _producer_epoch(self) -> int:
         return int(self._store.setting("producer_epoch") or 1)

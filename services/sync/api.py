@@ -5,9 +5,8 @@ import binascii
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import orjson
 from fastapi import APIRouter, Depends, Header
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from chassis.auth import Authenticate, require_service
 from chassis.clock import Clock
@@ -16,14 +15,17 @@ from chassis.db import Database
 from chassis.errors import Invalid
 from contracts.claims import Claims
 from services.sync import operations
-from services.sync.errors import ScopeRefused
+from services.sync.errors import ScopeRefused, at
 from services.sync.model import EPOCH, Cursors, Principal
-from services.sync.operations import queries
 from services.sync.settings import Settings
 
 PRINCIPAL_HEADER = "Tenantry-Principal"
+PAGE = 500
+LARGEST = 2**53 - 1
+"""What every JSON parser reads as it was written, and every column holds."""
 Scope = Annotated[str, Field(min_length=38, max_length=250)]
 Cursor = Annotated[str, Field(max_length=600)]
+Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class Body(BaseModel):
@@ -44,55 +46,73 @@ class HandshakeIn(Body):
 
     device: UUID
     app_version: Annotated[str, Field(max_length=50)]
-    schema_version: int
+    schema_version: Annotated[int, Field(ge=0, le=LARGEST)]
     schema_hash: Annotated[str, Field(max_length=100)]
     scopes: Annotated[list[ScopeIn], Field(max_length=100)]
-    producer_epoch: Annotated[int, Field(ge=1)]
-    last_mid: Annotated[int, Field(ge=0)]
+    producer_epoch: Annotated[int, Field(ge=1, le=LARGEST)]
+    last_mid: Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 class PullIn(Body):
-    """A page of a scope."""
+    """A page of a scope; how many changes it may hold at most is a setting."""
 
     scope: Scope
     cursor: Cursor | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 500
+    limit: Annotated[int, Field(ge=1)] | None = None
 
 
 class MutationIn(Body):
     """One offline action; `args` are the fields that it sets."""
 
-    mid: Annotated[int, Field(ge=1)]
+    mid: Annotated[int, Field(ge=1, le=LARGEST)]
     collection: Annotated[str, Field(max_length=100)]
     key: Annotated[str, Field(min_length=1, max_length=200)]
     type: Literal["put", "delete"]
     args: Annotated[dict[str, Any], Field(max_length=50)]
-    base_version: int | None = None
+    base_version: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
     occurred_at: AwareDatetime
 
 
 class PushIn(Body):
     """Actions in the order of their numbers. `scope` is needed where the member has several properties."""
 
-    producer_epoch: Annotated[int, Field(ge=1)]
-    mutations: Annotated[list[MutationIn], Field(min_length=1, max_length=500)]
+    producer_epoch: Annotated[int, Field(ge=1, le=LARGEST)]
+    mutations: Annotated[list[MutationIn], Field(min_length=1)]
     scope: Scope | None = None
+
+
+class PrincipalIn(BaseModel):
+    """What the header says; the bff tells more of the member than sync needs."""
+
+    tenant_id: UUID
+    device_id: UUID
+    member_id: Word
+    properties: Annotated[list[Word], Field(max_length=1000)]
 
 
 def principal_of(header: str) -> Principal:
     """Raises Invalid when the bff's header cannot be read."""
     try:
-        raw = orjson.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
-        return Principal(
-            UUID(raw["tenant_id"]),
-            UUID(raw["device_id"]),
-            str(raw["member_id"]),
-            frozenset(raw["properties"]),
-        )
-    except (binascii.Error, ValueError, KeyError, TypeError) as error:
-        raise Invalid(
-            f"{PRINCIPAL_HEADER}: not base64url of {{tenant_id, device_id, member_id, properties}}"
-        ) from error
+        told = PrincipalIn.model_validate_json(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise unreadable("/".join(str(step) for step in fault["loc"]), fault["msg"]) from error
+    except (binascii.Error, ValueError) as error:
+        raise unreadable("", "not base64url") from error
+    return Principal(told.tenant_id, told.device_id, told.member_id, frozenset(told.properties))
+
+
+def unreadable(place: str, what: str) -> Invalid:
+    """About the header, which holds JSON; `place` is inside it."""
+    detail = f"{place}: {what}" if place else what
+    place_of = {"header": PRINCIPAL_HEADER, "code": "unreadable", "detail": detail}
+    return Invalid(f"{PRINCIPAL_HEADER}: {detail}", errors=[place_of])
+
+
+def refuse_more_than(most: int, count: int, pointer: str) -> None:
+    """Limits that an operator sets are not the schema's. Raises Invalid."""
+    if count > most:
+        raise Invalid(**at(pointer, "too_many", f"{count} are more than {most}"))
 
 
 def router(  # a list of small routes
@@ -113,19 +133,23 @@ def router(  # a list of small routes
 
     @routes.post("/handshake")
     async def handshake(body: HandshakeIn, caller: Caller) -> dict[str, Any]:
+        if body.device != caller.device_id:
+            raise Invalid(**at("/device", "not_yours", "not the device that asks"))
         async with database.reading(caller.tenant_id) as tx:
-            known = await queries.producer(tx, tenant_id=caller.tenant_id, device_id=caller.device_id)
-            scopes = []
-            for asked in body.scopes:
-                caller.property_of(asked.scope)
-                page = await operations.pull(tx, caller, cursors, asked.scope, None, 1)
-                scopes.append({"scope": asked.scope, "cursor": asked.cursor, "head": page["head"]})
+            last_mid = await operations.last_applied(tx, caller, body.producer_epoch)
+            scopes = [
+                await operations.standing(tx, caller, cursors, asked.scope, asked.cursor, f"/scopes/{place}")
+                for place, asked in enumerate(body.scopes)
+            ]
+        is_cut_off = any(
+            asked.cursor and not now["cursor"] for asked, now in zip(body.scopes, scopes, strict=True)
+        )
         return {
-            "mode": "delta",
+            "mode": "snapshot" if is_cut_off else "delta",
             "epoch": EPOCH,
             "server_time": clock.now(),
             "scopes": scopes,
-            "last_applied_mid": known["last_mid"] if known else 0,
+            "last_applied_mid": last_mid,
             "limits": {"mutations": settings.max_mutations, "page": settings.max_page},
             "pause": {"pull": False, "push": False},
         }
@@ -133,11 +157,14 @@ def router(  # a list of small routes
     @routes.post("/pull")
     async def pull(body: PullIn, caller: Caller) -> dict[str, Any]:
         caller.property_of(body.scope)
+        limit = min(PAGE, settings.max_page) if body.limit is None else body.limit
+        refuse_more_than(settings.max_page, limit, "/limit")
         async with database.reading(caller.tenant_id) as tx:
-            return await operations.pull(tx, caller, cursors, body.scope, body.cursor, body.limit)
+            return await operations.pull(tx, caller, cursors, body.scope, body.cursor, limit)
 
     @routes.post("/push")
     async def push(body: PushIn, caller: Caller) -> dict[str, Any]:
+        refuse_more_than(settings.max_mutations, len(body.mutations), "/mutations")
         scope = body.scope or only_scope(caller)
         caller.property_of(scope)
         async with database.transaction(caller.tenant_id) as tx:
@@ -149,5 +176,5 @@ def router(  # a list of small routes
 def only_scope(caller: Principal) -> str:
     """The scope of a desk at one property. Raises ScopeRefused when it is not plain."""
     if len(caller.properties) != 1:
-        raise ScopeRefused("scope: name it, since this member has not exactly one property")
+        raise ScopeRefused(**at("/scope", "missing", "name it: this member has not exactly one property"))
     return f"{caller.tenant_id}/{next(iter(caller.properties))}"

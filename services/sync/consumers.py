@@ -31,9 +31,11 @@ async def on_tenant_moved(tx: Tx, event: Received[Any]) -> None:
 
 async def on_tenant_deleted(tx: Tx, event: Received[Any]) -> None:
     tenant_id = event.body.tenant_id
+    await queries.end_work_of_tenant(tx, tenant_id=tenant_id)
     await queries.erase_records(tx, tenant_id=tenant_id)
     await queries.erase_results(tx, tenant_id=tenant_id)
     await queries.erase_producers(tx, tenant_id=tenant_id)
+    await queries.erase_counters(tx, tenant_id=tenant_id)  # a scope names a property
     await know(tx, event, "deleted")
 
 

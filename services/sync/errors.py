@@ -5,10 +5,19 @@ DomainError
 ├── CursorExpired   410 SYNC.CURSOR_EXPIRED
 ├── MidGap          409 SYNC.MID_GAP, with expected_mid
 ├── ProducerFenced  403 SYNC.PRODUCER_FENCED
-└── ScopeRefused    404 SYNC.SCOPE_REFUSED
+├── ScopeRefused    404 SYNC.SCOPE_REFUSED
+└── TenantFrozen    402 SYNC.TENANT_FROZEN
 """
 
+from typing import Any
+
 from chassis.errors import Conflict, DomainError, Forbidden, NotFound
+
+
+def at(pointer: str, code: str, detail: str) -> dict[str, Any]:
+    """For the arguments of an error: what it says, and the place in the body that it is about (RFC 6901)."""
+    place = {"pointer": pointer, "code": code, "detail": detail}
+    return {"detail": f"{pointer}: {detail}", "errors": [place]}
 
 
 class CursorInvalid(DomainError):
@@ -38,6 +47,13 @@ class ProducerFenced(Forbidden):
 
 
 class ScopeRefused(NotFound):
-    """The scope is not the caller's."""
+    """The scope is not the caller's, or it is gone with its tenant."""
 
     code = "SYNC.SCOPE_REFUSED"
+
+
+class TenantFrozen(DomainError):
+    """A frozen tenant reads on; its work waits on the desktops."""
+
+    code = "SYNC.TENANT_FROZEN"
+    status = 402

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from services.sync.errors import CursorExpired, CursorInvalid, ScopeRefused
+from services.sync.errors import CursorExpired, CursorInvalid, ScopeRefused, at
 
 COLLECTION = "shift_notes"
 EPOCH = 1
@@ -29,45 +29,52 @@ class Principal:
     member_id: str
     properties: frozenset[str]
 
-    def property_of(self, scope: str) -> str:
-        """Raises ScopeRefused for a scope of another tenant or property."""
+    def property_of(self, scope: str, pointer: str = "/scope") -> str:
+        """`pointer` tells where the scope stood. Raises ScopeRefused for one of another tenant or property."""
         tenant, _, property_ = scope.partition("/")
         if tenant != str(self.tenant_id) or not property_ or property_ not in self.properties:
-            raise ScopeRefused(f"scope {scope!r} is not one of yours")
+            raise ScopeRefused(**at(pointer, "not_yours", f"{scope!r} is not one of yours"))
         return property_
 
 
 class Cursors:
-    """Opaque, authenticated, bound to tenant and device."""
+    """Opaque, authenticated, bound to tenant and device. `pointer` tells where a cursor stood in the body."""
 
     def __init__(self, key: str) -> None:
         self._key = base64.b64decode(key)
 
     def make(self, principal: Principal, scope: str, seq: int) -> str:
-        body = json.dumps([EPOCH, scope, seq], separators=(",", ":")).encode()
+        body = json.dumps([EPOCH, hash_of(scope), seq], separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(self._tag(principal, body) + body).rstrip(b"=").decode()
 
-    def read(self, principal: Principal, scope: str, cursor: str | None) -> int:
+    def read(self, principal: Principal, scope: str, cursor: str | None, pointer: str = "/cursor") -> int:
         """The sequence it stands at; 0 for none. Raises CursorInvalid, CursorExpired."""
         if cursor is None:
             return 0
         try:
             raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         except (binascii.Error, ValueError) as error:
-            raise CursorInvalid("cursor: not one of ours") from error
+            raise CursorInvalid(**at(pointer, "not_ours", "not one of ours")) from error
         tag, body = raw[:16], raw[16:]
         if not hmac.compare_digest(tag, self._tag(principal, body)):
-            raise CursorInvalid("cursor: not made for this device")
+            raise CursorInvalid(**at(pointer, "not_ours", "not made for this device"))
         epoch, of_scope, seq = json.loads(body)
-        if of_scope != scope:
-            raise CursorInvalid("cursor: made for another scope")
+        if of_scope != hash_of(scope):
+            raise CursorInvalid(**at(pointer, "not_ours", "made for another scope"))
         if epoch != EPOCH:
-            raise CursorExpired("cursor: of a numbering that is gone; pull again without one")
+            raise CursorExpired(
+                **at(pointer, "expired", "of a numbering that is gone; pull again without one")
+            )
         return int(seq)
 
     def _tag(self, principal: Principal, body: bytes) -> bytes:
         bound = f"{principal.tenant_id}|{principal.device_id}|".encode()
         return hmac.digest(self._key, bound + body, hashlib.sha256)[:16]
+
+
+def hash_of(scope: str) -> str:
+    """Short whatever the scope is called, so that a cursor fits where cursors are taken."""
+    return hashlib.sha256(scope.encode()).hexdigest()[:32]
 
 
 def fault_of(args: dict[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ from chassis import outbox
 from chassis.db import ReadTx, Tx, load_queries
 from chassis.ids import uuid7
 from contracts.sync import ActionAppliedV1, ActionRejectedV1, ConflictDetectedV1, Origin, RecordChangedV1
-from services.sync.errors import CursorExpired, MidGap, ProducerFenced
+from services.sync.errors import CursorExpired, MidGap, ProducerFenced, ScopeRefused, TenantFrozen, at
 from services.sync.model import COLLECTION, Cursors, Principal, fault_of, value_hash
 
 queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
@@ -19,21 +19,18 @@ async def push(
 ) -> dict[str, Any]:
     """Apply the actions in order. A rejected one never blocks the others; one seen before answers as it did then.
 
-    Raises ProducerFenced, MidGap.
+    Raises ScopeRefused, TenantFrozen, ProducerFenced, MidGap.
     """
+    await refuse_closed(tx, principal)
     who = {"tenant_id": principal.tenant_id, "device_id": principal.device_id}
-    known = await queries.lock_producer(tx, **who, epoch=producer_epoch)
-    if producer_epoch < known["epoch"]:
-        raise ProducerFenced(f"producer_epoch: {known['epoch']} has taken over from {producer_epoch}")
-    last_mid = known["last_mid"] if producer_epoch == known["epoch"] else 0
+    last_mid = last_mid_of(await queries.lock_producer(tx, **who, epoch=producer_epoch), producer_epoch)
+    refuse_gaps(mutations, last_mid)
     results = []
     for mutation in mutations:
         if mutation.mid <= last_mid:
             stored = await queries.result_of_mid(tx, **who, epoch=producer_epoch, mid=mutation.mid)
-            results.append({**(stored or {"mid": mutation.mid}), "status": "duplicate"})
+            results.append(stored or {"mid": mutation.mid, "status": "duplicate"})
             continue
-        if mutation.mid != last_mid + 1:
-            raise MidGap(f"mid {mutation.mid} came, {last_mid + 1} is missing", expected_mid=last_mid + 1)
         result = await apply(tx, principal, mutation, scope)
         await queries.keep_result(tx, **who, epoch=producer_epoch, mid=mutation.mid, result=result, now=now)
         last_mid = mutation.mid
@@ -42,11 +39,39 @@ async def push(
     return {"results": results, "last_applied_mid": last_mid}
 
 
+async def refuse_closed(tx: Tx, principal: Principal) -> None:
+    """Raises TenantFrozen, and ScopeRefused for a tenant of which nothing may be left."""
+    await queries.join_work_of_tenant(tx, tenant_id=principal.tenant_id)
+    status = await queries.tenant_status(tx, tenant_id=principal.tenant_id)
+    if status == "frozen":
+        raise TenantFrozen("the tenant is frozen: it can read and not write")
+    if status in {"archived", "deleted"}:
+        raise ScopeRefused(**at("/scope", "gone", f"the tenant is {status}"))
+
+
+def last_mid_of(known: Any, producer_epoch: int) -> int:
+    """The last number applied within the epoch that the device names. Raises ProducerFenced."""
+    if producer_epoch < known["epoch"]:
+        told = f"{known['epoch']} has taken over from {producer_epoch}"
+        raise ProducerFenced(**at("/producer_epoch", "fenced", told))
+    return int(known["last_mid"]) if producer_epoch == known["epoch"] else 0
+
+
+def refuse_gaps(mutations: list[Any], last_mid: int) -> None:
+    """Before anything is applied, so that the number named is the one that the server waits for. Raises MidGap."""
+    reached = last_mid
+    for place, mutation in enumerate(mutations):
+        if mutation.mid > reached + 1:
+            told = f"{mutation.mid} came, {reached + 1} is missing; nothing was applied"
+            raise MidGap(**at(f"/mutations/{place}/mid", "gap", told), expected_mid=last_mid + 1)
+        reached = max(reached, mutation.mid)
+
+
 async def apply(tx: Tx, principal: Principal, mutation: Any, scope: str) -> dict[str, Any]:
     """One action: applied, merged with what changed meanwhile (last writer wins, field by field), or rejected."""
     if (fault := refusal_of(mutation)) is not None:
         return await reject(tx, principal, mutation, fault)
-    place = {"tenant_id": principal.tenant_id, "scope": scope, "collection": COLLECTION}
+    place = place_of(principal, scope)
     # The counter's row is the scope's lock; it is taken before the record is read.
     seq = await queries.next_seq(tx, **place)
     current = await queries.record_by_key(tx, **place, key=mutation.key)
@@ -67,7 +92,7 @@ async def apply(tx: Tx, principal: Principal, mutation: Any, scope: str) -> dict
     )
     await say_changed(tx, principal, mutation, scope, version=version, seq=seq, value=value)
     result: dict[str, Any] = {"mid": mutation.mid, "status": "applied", "version": version}
-    if current and mutation.base_version is not None and mutation.base_version < current["version"]:
+    if is_conflict(current, mutation, principal):
         conflict = await say_conflict(tx, principal, mutation)
         result["status"] = "conflict"
         result["conflict"] = {
@@ -89,6 +114,15 @@ async def apply(tx: Tx, principal: Principal, mutation: Any, scope: str) -> dict
     )
     await outbox.add(tx, applied, aggregate_version=mutation.mid)
     return result
+
+
+def is_conflict(current: Any, mutation: Any, principal: Principal) -> bool:
+    """Whether somebody else changed the record since. A device that acted twice on one version knew of its first action,
+    whose own answer told what others had done.
+    """
+    if current is None or mutation.base_version is None or mutation.base_version >= current["version"]:
+        return False
+    return bool((current["origin"] or {}).get("device_id") != str(principal.device_id))
 
 
 def refusal_of(mutation: Any) -> str | None:
@@ -144,15 +178,55 @@ async def say_conflict(tx: Tx, principal: Principal, mutation: Any) -> str:
     return str(conflict_id)
 
 
+async def last_applied(tx: ReadTx, principal: Principal, producer_epoch: int) -> int:
+    """The number of the last action that the server has of this producer; 0 for none. Raises ProducerFenced."""
+    known = await queries.producer(tx, tenant_id=principal.tenant_id, device_id=principal.device_id)
+    return last_mid_of(known, producer_epoch) if known else 0
+
+
+async def standing(
+    tx: ReadTx, principal: Principal, cursors: Cursors, scope: str, cursor: str | None, pointer: str
+) -> dict[str, Any]:
+    """How far the server is in a scope, and the device's cursor if it can go on from there, else none.
+
+    Raises ScopeRefused, CursorInvalid.
+    """
+    principal.property_of(scope, f"{pointer}/scope")
+    head = await queries.head(tx, **place_of(principal, scope))
+    try:
+        position(principal, cursors, scope, cursor, head, f"{pointer}/cursor")
+    except CursorExpired:
+        cursor = None
+    return {"scope": scope, "cursor": cursor, "head": head}
+
+
+def position(
+    principal: Principal,
+    cursors: Cursors,
+    scope: str,
+    cursor: str | None,
+    head: int,
+    pointer: str = "/cursor",
+) -> int:
+    """The sequence at which the cursor stands. Raises CursorInvalid, CursorExpired."""
+    seq = cursors.read(principal, scope, cursor, pointer)
+    if seq > head:
+        raise CursorExpired(**at(pointer, "expired", "ahead of the server; pull again without one"))
+    return seq
+
+
+def place_of(principal: Principal, scope: str) -> dict[str, Any]:
+    """What a change log is kept for."""
+    return {"tenant_id": principal.tenant_id, "scope": scope, "collection": COLLECTION}
+
+
 async def pull(
     tx: ReadTx, principal: Principal, cursors: Cursors, scope: str, cursor: str | None, limit: int
 ) -> dict[str, Any]:
     """A page of the last state of what changed after the cursor. Raises CursorInvalid, CursorExpired."""
-    place = {"tenant_id": principal.tenant_id, "scope": scope, "collection": COLLECTION}
-    seq = cursors.read(principal, scope, cursor)
+    place = place_of(principal, scope)
     head = await queries.head(tx, **place)
-    if seq > head:
-        raise CursorExpired("cursor: ahead of the server; pull again without one")
+    seq = position(principal, cursors, scope, cursor, head)
     rows = [row async for row in queries.changes_after(tx, **place, seq=seq, most=limit)]
     more = len(rows) == limit
     reached = rows[-1]["seq"] if more else head

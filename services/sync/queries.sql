@@ -7,6 +7,13 @@ where directory.aggregate_version < excluded.aggregate_version and directory.sta
 -- name: tenant_status$
 select status from directory where tenant_id = :tenant_id::uuid;
 
+-- name: join_work_of_tenant$
+-- Held by every push until it ends; the erasure of the tenant waits for them, and they for it.
+select pg_advisory_xact_lock_shared(hashtextextended('sync.tenant:' || :tenant_id::uuid::text, 0));
+
+-- name: end_work_of_tenant$
+select pg_advisory_xact_lock(hashtextextended('sync.tenant:' || :tenant_id::uuid::text, 0));
+
 -- name: erase_records!
 delete from record where tenant_id = :tenant_id::uuid;
 
@@ -15,6 +22,9 @@ delete from action_result where tenant_id = :tenant_id::uuid;
 
 -- name: erase_producers!
 delete from producer where tenant_id = :tenant_id::uuid;
+
+-- name: erase_counters!
+delete from scope_counter where tenant_id = :tenant_id::uuid;
 
 -- name: next_seq$
 -- The row lock makes the numbers appear in the order of commits: no reader sees n+1 before n.
@@ -28,7 +38,7 @@ select coalesce(max(seq), 0) from scope_counter
 where tenant_id = :tenant_id::uuid and scope = :scope::text and collection = :collection::text;
 
 -- name: record_by_key^
-select version, seq, is_deleted, value from record
+select version, seq, is_deleted, value, origin from record
 where tenant_id = :tenant_id::uuid and scope = :scope::text and collection = :collection::text and key = :key::text;
 
 -- name: put_record!
