@@ -8,6 +8,7 @@ from chassis.clock import SystemClock
 from chassis.pages import PageTokens
 from chassis.runtime import Service
 from services.registry import directory
+from services.registry.api_keys.parts import ApiKeys
 from services.registry.catalogue import api as catalogue
 from services.registry.devices import api as devices
 from services.registry.entitlements.pushes import ClaimsPusher
@@ -33,6 +34,7 @@ def compose(settings: Settings) -> Service:
     # Enrolment comes before the device is known, with the token that is bound to the key being enrolled.
     enrolling = Authenticate(shared.verifier, accepts_bound=True)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
+    keys = ApiKeys(database, bus, clock, settings)
     secret = settings.erp_webhook_secret.get_secret_value()
     return shared.service(
         [
@@ -42,8 +44,10 @@ def compose(settings: Settings) -> Service:
             orders.router(database, LocalErp(settings.erp_folder), clock, settings.ladder, secret),
             devices.router(database, enrolling, clock, settings),
             directory.router(database, authenticate),
+            *keys.routers(authenticate, page_tokens),
         ],
         [
+            *keys.parts,
             ClaimsPusher(database, identity, clock, every=settings.push_seconds),
             DueActions(
                 database, clock, settings.ladder, every=settings.due_seconds, batch=settings.due_batch
