@@ -14,6 +14,7 @@ from chassis.context import set_actor
 from chassis.errors import Forbidden, Unauthorized
 from chassis.issuer_keys import IssuerKeys, unverified_header
 from contracts.claims import Claims, normalize_claims
+from contracts.roles import PRODUCT_PREFIX
 
 ALGORITHMS = ["ES256", "ES384", "RS256", "PS256", "EdDSA"]
 LEEWAY_SECONDS = 5
@@ -109,6 +110,17 @@ def require_service(authenticate: Authenticate, *names: str) -> Any:
     async def check(claims: Annotated[Claims, Depends(authenticate)]) -> Claims:
         if claims.service not in names:
             raise Forbidden(f"only {', '.join(names)} may call this")
+        return claims
+
+    return Depends(check)
+
+
+def require_product(authenticate: Authenticate) -> Any:
+    """Dependency for internal routes that products call; which product it is stays in the claims' `service`."""
+
+    async def check(claims: Annotated[Claims, Depends(authenticate)]) -> Claims:
+        if claims.service is None or not claims.service.startswith(PRODUCT_PREFIX):
+            raise Forbidden("only products may call this")
         return claims
 
     return Depends(check)

@@ -29,6 +29,8 @@ class Guard:
         claims = await self._authenticate(request)
         tenant_id = tenant_of(request, claims)
         if self.capability in capabilities_of(claims, tenant_id):
+            if claims.act and not self.capability.endswith(".read"):
+                raise Forbidden("who acts for somebody else may look and not change")
             return claims
         if "tenant_id" in request.path_params and not is_known_to(claims, tenant_id):
             raise NotFound(f"there is no tenant {tenant_id} that you may see")

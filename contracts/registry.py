@@ -1,4 +1,4 @@
-"""What the registry says: tenants, entitlements, members, devices, products."""
+"""What the registry says: tenants, entitlements, members, devices, API keys, products."""
 
 from datetime import date
 from typing import ClassVar, Literal
@@ -230,6 +230,56 @@ class DeviceRevokedV1(DeviceEvent):
     reason: str
 
 
+class ApiKeyEvent(Event):
+    """An event about one API key. Neither the key nor anything computed from it travels on the bus."""
+
+    aggregate: ClassVar = "api_key"
+    aggregate_field: ClassVar = "key_id"
+
+    tenant_id: UUID
+    key_id: UUID
+
+
+class ApiKeyCreatedV1(ApiKeyEvent):
+    """A key was issued; `predecessor_id` names the one that it replaces after a rotation."""
+
+    type: ClassVar = "registry.api_key.created.v1"
+
+    project_id: str
+    product: str
+    scopes: tuple[str, ...]
+    expires_at: Time | None
+    predecessor_id: UUID | None
+
+
+class ApiKeyRotatedV1(ApiKeyEvent):
+    """The key has a successor and ends at `retires_at`. Answers about it that were kept are stale from now on."""
+
+    type: ClassVar = "registry.api_key.rotated.v1"
+
+    successor_id: UUID
+    retires_at: Time
+
+
+class ApiKeyRevokedV1(ApiKeyEvent):
+    """The key opens nothing any more. Answers about it that were kept are stale from now on."""
+
+    type: ClassVar = "registry.api_key.revoked.v1"
+
+    reason: Literal["revoked", "leaked"]
+    revoked_at: Time
+
+
+class ApiKeyExpiringV1(ApiKeyEvent):
+    """The key ends in `days_left` days (14, 3, or 0: now) and has no successor. Said once for each of them."""
+
+    type: ClassVar = "registry.api_key.expiring.v1"
+
+    days_left: int
+    expires_at: Time
+    warned_at: Time
+
+
 class ProductPublishedV1(Event):
     """A product's manifest of this version is in the catalogue."""
 
@@ -328,6 +378,10 @@ EVENTS: tuple[type[Event], ...] = (
     MemberDeactivatedV1,
     DeviceEnrolledV1,
     DeviceRevokedV1,
+    ApiKeyCreatedV1,
+    ApiKeyRotatedV1,
+    ApiKeyRevokedV1,
+    ApiKeyExpiringV1,
     ProductPublishedV1,
     ProductRetiredV1,
     UsageQuotaReachedV1,

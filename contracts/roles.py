@@ -34,3 +34,5 @@ class RealmRole(StrEnum):
 
 SERVICE_ROLE_PREFIX = "service:"
 """A service's token carries the realm role `service:<name>`."""
+PRODUCT_PREFIX = "product:"
+"""A product calls as the service `product:<key>`."""

@@ -35,6 +35,8 @@ def permissions_of(service: str) -> Permissions:
     for producer in CONSUMES[service]:
         publish += _durable(STREAMS[producer], durable_of(service))
         publish.append(replay_subject(producer))
+    if service == "registry":
+        publish.append(_listener(STREAMS[service]))
     if service == "bff":
         publish += [f"{FEED_PREFIX}.>", *_own_stream(FEED), *_reader(FEED)]
     return Permissions(tuple(publish), (f"_INBOX_{service}.>", f"rpc.{service}.>"))
@@ -51,6 +53,11 @@ def _durable(stream: str, durable: str) -> list[str]:
         f"$JS.ACK.{stream}.{durable}.>",
         f"$JS.ACK.*.*.{stream}.{durable}.>",
     ]
+
+
+def _listener(stream: str) -> str:
+    """Nameless consumers that only push: `chassis.news`. The server ends them when nobody listens."""
+    return f"$JS.API.CONSUMER.CREATE.{stream}"
 
 
 def _reader(stream: str) -> list[str]:

@@ -8,6 +8,7 @@ from chassis.clock import SystemClock
 from chassis.pages import PageTokens
 from chassis.runtime import Service
 from services.registry import directory, me
+from services.registry.api_keys.parts import ApiKeys
 from services.registry.catalogue import api as catalogue
 from services.registry.devices import api as devices
 from services.registry.entitlements import api as entitlements
@@ -35,6 +36,7 @@ def compose(settings: Settings) -> Service:
     enrolling = Authenticate(shared.verifier, accepts_bound=True)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
     changes = tenants.Changes(database, clock, settings)
+    keys = ApiKeys(database, bus, clock, settings)
     secret = settings.erp_webhook_secret.get_secret_value()
     return shared.service(
         [
@@ -46,8 +48,10 @@ def compose(settings: Settings) -> Service:
             devices.router(database, enrolling, clock, settings),
             directory.router(database, authenticate, clock),
             me.router(authenticate),
+            *keys.routers(authenticate, page_tokens),
         ],
         [
+            *keys.parts,
             ClaimsPusher(database, identity, clock, every=settings.push_seconds),
             DueActions(
                 database, clock, settings.ladder, every=settings.due_seconds, batch=settings.due_batch

@@ -18,10 +18,16 @@ DomainError
 ├── VersionNotNewer    409 REGISTRY.VERSION_NOT_NEWER
 ├── BreakingManifest   422 REGISTRY.BREAKING_MANIFEST, with what would break
 ├── ChallengeInvalid   422 REGISTRY.CHALLENGE_INVALID
-└── DeviceNotFound     404 REGISTRY.DEVICE_NOT_FOUND
+├── DeviceNotFound     404 REGISTRY.DEVICE_NOT_FOUND
+├── TenantFrozen       402 REGISTRY.TENANT_FROZEN
+├── ApiKeyNotFound     404 REGISTRY.API_KEY_NOT_FOUND
+├── ApiKeyNotInUse     409 REGISTRY.API_KEY_NOT_IN_USE
+├── ExpiryInvalid      422 REGISTRY.EXPIRY_INVALID
+├── OverlapTooLong     422 REGISTRY.OVERLAP_TOO_LONG
+└── TooManyReports     429 REGISTRY.TOO_MANY_REPORTS
 """
 
-from chassis.errors import Conflict, Invalid, NotFound, Unauthorized
+from chassis.errors import Conflict, DomainError, Invalid, NotFound, Unauthorized
 
 
 class TenantNotFound(NotFound):
@@ -130,3 +136,41 @@ class DeviceNotFound(NotFound):
     """There is no such device."""
 
     code = "REGISTRY.DEVICE_NOT_FOUND"
+
+
+class TenantFrozen(DomainError):
+    """Nothing new is made for a tenant that is frozen or archived."""
+
+    code = "REGISTRY.TENANT_FROZEN"
+    status = 402
+
+
+class ApiKeyNotFound(NotFound):
+    """There is no such key, or it is another tenant's."""
+
+    code = "REGISTRY.API_KEY_NOT_FOUND"
+
+
+class ApiKeyNotInUse(Conflict):
+    """The key is revoked, has expired or was rotated already."""
+
+    code = "REGISTRY.API_KEY_NOT_IN_USE"
+
+
+class ExpiryInvalid(Invalid):
+    """The expiry has passed, or is too far away."""
+
+    code = "REGISTRY.EXPIRY_INVALID"
+
+
+class OverlapTooLong(Invalid):
+    """Two keys of one rotation live side by side for so long at most."""
+
+    code = "REGISTRY.OVERLAP_TOO_LONG"
+
+
+class TooManyReports(DomainError):
+    """More reports of leaks in a moment than this process takes."""
+
+    code = "REGISTRY.TOO_MANY_REPORTS"
+    status = 429

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
+from services.registry.api_keys.peppers import Peppers
 from services.registry.tenants.model import Ladder
 
 
@@ -37,6 +38,25 @@ class Settings(ServiceSettings):
     """Signs page tokens; the same for all processes."""
     challenge_seconds: int = Field(default=300, ge=10)
     push_seconds: float = Field(default=0.5, gt=0)
+    key_peppers: SecretStr
+    """`<id>:<base64 of 32 bytes or more>,…`, newest first: the first issues API keys, all of them verify."""
+    key_overlap_hours: int = Field(default=168, ge=0, le=168)
+    """So long a rotated key may go on beside its successor."""
+    key_cache_entries: int = Field(default=100_000, ge=1)
+    key_cache_seconds: int = Field(default=30, ge=1, le=300)
+    """So long an answer may be kept at most: here while the bus is heard, elsewhere as `cache_ttl_s`."""
+    key_rate: float = Field(default=200.0, gt=0)
+    """Verifications of one key per second and process, with bursts of twice as many."""
+    key_use_seconds: float = Field(default=10.0, gt=0)
+    """How often the last use of keys is written."""
+    leak_rate: float = Field(default=20.0, gt=0)
+    """Reports of leaked keys per second and process."""
+
+    @field_validator("key_peppers")
+    @classmethod
+    def peppers_are_readable(cls, given: SecretStr) -> SecretStr:
+        Peppers(given.get_secret_value())
+        return given
 
     @property
     def ladder(self) -> Ladder:

@@ -37,6 +37,7 @@ class Secrets:
     notifier_sealing: str
     sync_cursor: str
     page_tokens: str
+    key_pepper: str
     desktop_passphrase: str
 
 
@@ -148,5 +149,6 @@ def new_secrets() -> dict[str, Any]:
         "notifier_sealing": random_bytes(),
         "sync_cursor": random_bytes(),
         "page_tokens": random_bytes(),
+        "key_pepper": random_bytes(),
         "desktop_passphrase": secrets.token_urlsafe(24),
     }

@@ -51,6 +51,13 @@ TABLE: dict[str, dict[str, Any]] = {
         "POST /v1/products": Capability.PLATFORM_CATALOGUE_MANAGE,
         "GET /v1/products/{key}": Capability.CATALOGUE_READ,
         "DELETE /v1/products/{key}": Capability.PLATFORM_CATALOGUE_MANAGE,
+        f"POST {TENANT}/api-keys": Capability.API_KEY_MANAGE,
+        f"GET {TENANT}/api-keys": Capability.API_KEY_READ,
+        f"GET {TENANT}/api-keys/{{key_id}}": Capability.API_KEY_READ,
+        f"POST {TENANT}/api-keys/{{key_id}}/rotation": Capability.API_KEY_MANAGE,
+        f"DELETE {TENANT}/api-keys/{{key_id}}": Capability.API_KEY_MANAGE,
+        "POST /v1/api-keys/report-leak": PUBLIC,
+        "POST /internal/api-keys/verify": ("product:notetaker",),
         "GET /v1/me/capabilities": SIGNED_IN,
         "POST /webhooks/erpnext": SIGNED,
         "POST /v1/devices/challenges": Capability.DEVICE_ENROL,
@@ -88,7 +95,13 @@ TABLE: dict[str, dict[str, Any]] = {
 HEALTH = {"GET /livez", "GET /readyz", "GET /v1/about"}
 NOBODY = "nobody"
 STRANGER = "IT_ADMIN of another tenant"
-ROLES = [NOBODY, STRANGER, *OrgRole, *RealmRole, *(f"service:{service}" for service in SERVICES)]
+ROLES = [
+    NOBODY,
+    STRANGER,
+    *OrgRole,
+    *RealmRole,
+    *(f"service:{name}" for name in (*SERVICES, "product:notetaker")),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +149,7 @@ def may(role: str, need: Any, path: str) -> bool:
     if need in {SIGNED, DEVICE}:
         return False  # none of these tokens is a signature or comes with a proof
     if isinstance(need, tuple):
-        return role.removeprefix("service:") in need and role.startswith("service:")
+        return role.startswith("service:") and role.removeprefix("service:") in need
     if role == STRANGER:
         return "{tenant_id}" not in path and need in MEMBERS[OrgRole.IT_ADMIN]
     return need in MEMBERS.get(role, OPERATORS.get(role, frozenset()))
@@ -160,7 +173,7 @@ def call(http: httpx.Client, place: Place, role: str, method: str, path: str) ->
     """With a body that is never good, so that nothing is changed."""
     filled = path.replace("{tenant_id}", place.tenant_id).replace("{verb}", "push")
     filled = filled.replace("{key}", "nothing").replace("{product}", "nothing")
-    for name in ("device_id", "session_id", "endpoint_id", "jkt", "member_id", "org_id"):
+    for name in ("device_id", "session_id", "endpoint_id", "key_id", "jkt", "member_id", "org_id"):
         filled = filled.replace(f"{{{name}}}", str(uuid.UUID(int=7)))
     body = None if method in {"GET", "DELETE"} else {"nothing": "good"}
     return http.request(method, filled, json=body, headers=place.headers(role))

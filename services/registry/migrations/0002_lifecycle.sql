@@ -83,10 +83,16 @@ begin
         if not exists (select 1 from tenant where tenant_id = id and status = 'archived') then
             raise exception 'only archived tenants are erased, % is not', id;
         end if;
-        foreach t in array array['tenant_move', 'tenant_product', 'member', 'device', 'device_challenge', 'claims_push',
-                                 'tenant_hold', 'due_action', 'idempotency', 'tenant'] loop
+        -- Whatever is a tenant's goes, so that a table that is added later cannot be forgotten; events stay for their days.
+        for t in
+            select c.relname from pg_class c
+            join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
+            where c.relnamespace = 'registry'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+              and c.relforcerowsecurity and c.relname not in ('outbox', 'tenant')
+        loop
             execute format('delete from %I where tenant_id = $1', t) using id;
         end loop;
+        delete from tenant where tenant_id = id;
     end loop;
     perform set_config('tenantry.tenant_id', '', true);
 end $$;

@@ -14,7 +14,7 @@ REASONS = {
     "product": "the catalogue is the platform's",
     "erp_item": "the mapping of ERP items is the platform's",
     "sales_order": "orders are looked up before their tenant is known; written by the registry alone",
+    "tombstone": "what is left of a deleted tenant: its id, a hash and two dates",
     "task": "tasks for operators",
-    "tombstone": "what remains of tenants that are gone; no name, only a hash",
     "product_version": "the catalogue is the platform's",
 }

@@ -1,0 +1,1 @@
+"""API keys: issued, rotated and revoked by people, verified for products."""

@@ -1,0 +1,1 @@
+drop table api_key_warning, api_key;
