@@ -44,6 +44,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "REGISTRY.HOLD_TOO_LONG": ("The hold is too long", "La suspension est trop longue"),
     "REGISTRY.PRODUCT_UNKNOWN": ("There is no such product", "Ce produit n'existe pas"),
     "REGISTRY.PRODUCT_NOT_FOUND": ("There is no such product", "Ce produit n'existe pas"),
+    "REGISTRY.USAGE_REFUSED": ("The usage cannot be right", "Cette consommation est impossible"),
     "REGISTRY.VERSION_NOT_NEWER": ("The version is not newer", "La version n'est pas plus récente"),
     "REGISTRY.BREAKING_MANIFEST": (
         "The manifest takes away what others rely on",

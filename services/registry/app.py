@@ -20,6 +20,7 @@ from services.registry.orders import api as orders
 from services.registry.settings import Settings
 from services.registry.tenants import api as tenants
 from services.registry.tenants.due import DueActions
+from services.registry.usage import api as usage
 
 SERVICE = "registry"
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -46,6 +47,7 @@ def compose(settings: Settings) -> Service:
             catalogue.router(database, authenticate, clock),
             orders.router(database, LocalErp(settings.erp_folder), clock, settings.ladder, secret),
             devices.router(database, enrolling, clock, settings),
+            usage.router(database, authenticate, clock),
             directory.router(database, authenticate, clock),
             me.router(authenticate),
             *keys.routers(authenticate, page_tokens),

@@ -15,6 +15,7 @@ DomainError
 ├── OrderNotSubmitted  422 REGISTRY.ORDER_NOT_SUBMITTED
 ├── ProductUnknown     422 REGISTRY.PRODUCT_UNKNOWN
 ├── ProductNotFound    404 REGISTRY.PRODUCT_NOT_FOUND
+├── UsageRefused       422 REGISTRY.USAGE_REFUSED
 ├── VersionNotNewer    409 REGISTRY.VERSION_NOT_NEWER
 ├── BreakingManifest   422 REGISTRY.BREAKING_MANIFEST, with what would break
 ├── ChallengeInvalid   422 REGISTRY.CHALLENGE_INVALID
@@ -112,6 +113,12 @@ class ProductNotFound(NotFound):
     """The catalogue has no such product."""
 
     code = "REGISTRY.PRODUCT_NOT_FOUND"
+
+
+class UsageRefused(Invalid):
+    """The batch says something that cannot be."""
+
+    code = "REGISTRY.USAGE_REFUSED"
 
 
 class VersionNotNewer(Conflict):

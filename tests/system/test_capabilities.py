@@ -58,6 +58,8 @@ TABLE: dict[str, dict[str, Any]] = {
         f"DELETE {TENANT}/api-keys/{{key_id}}": Capability.API_KEY_MANAGE,
         "POST /v1/api-keys/report-leak": PUBLIC,
         "POST /internal/api-keys/verify": ("product:notetaker",),
+        f"GET {TENANT}/usage": Capability.USAGE_READ,
+        "POST /internal/usage": ("product:notetaker",),
         "GET /v1/me/capabilities": SIGNED_IN,
         "POST /webhooks/erpnext": SIGNED,
         "POST /v1/devices/challenges": Capability.DEVICE_ENROL,

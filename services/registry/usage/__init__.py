@@ -1,0 +1,1 @@
+"""What tenants used of products, by day."""
