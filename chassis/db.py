@@ -40,6 +40,9 @@ CONNECTION_ERRORS = (
     asyncpg.exceptions.InternalClientError,  # a connection that was cut between two messages of its protocol
 )
 
+NOT_LET_IN = (*CONNECTION_ERRORS, asyncpg.InsufficientPrivilegeError)
+"""At connecting: the roles may be on their way."""
+
 
 class DatabaseUnavailable(Transient):
     """The database cannot be reached, or it broke off."""
@@ -250,7 +253,7 @@ class Database:
         """A worker's connection outside the pool; the caller closes it."""
         try:
             return await _connect(self.service, self._worker_url)
-        except CONNECTION_ERRORS as error:
+        except NOT_LET_IN as error:
             raise DatabaseUnavailable(f"{self.service}: {error!r}") from error
 
     @contextlib.asynccontextmanager
@@ -259,7 +262,7 @@ class Database:
         try:
             await self._ensure_open(role)
             connection = await self._pools[role].acquire(timeout=CONNECT_SECONDS)
-        except CONNECTION_ERRORS as error:
+        except NOT_LET_IN as error:
             raise DatabaseUnavailable(f"{self.service}: {error!r}") from error
         try:
             if not self._is_migrated:  # nobody sees a schema that is not there yet

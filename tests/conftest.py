@@ -48,7 +48,7 @@ def postgres(infra_folder: Path) -> Iterator[TestPostgres]:
     version = os.environ.get("TENANTRY_POSTGRES_VERSION", DEFAULT_VERSION)
 
     async def start() -> TestPostgres:
-        started = await TestPostgres.start(infra_folder / "postgres", version)
+        started = await TestPostgres.start(infra_folder / "postgres", version, is_durable=False)
         await started.make_template()
         return started
 

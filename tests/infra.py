@@ -65,9 +65,9 @@ class TestPostgres:
     databases: int = 0
 
     @classmethod
-    async def start(cls, folder: Path, version: str) -> "TestPostgres":
+    async def start(cls, folder: Path, version: str, *, is_durable: bool = True) -> "TestPostgres":
         place = PostgresPlace(
-            folder / "data", folder / "postgres.log", free_port(), secrets.token_hex(8), version
+            folder / "data", folder / "postgres.log", free_port(), secrets.token_hex(8), version, is_durable
         )
         server = Postgres(place)
         await server.start()

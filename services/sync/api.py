@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chassis.auth import Authenticate, require_service
 from chassis.clock import Clock
 from chassis.context import set_actor
 from chassis.db import Database
 from chassis.errors import Invalid
+from chassis.fields import Instant
 from contracts.claims import Claims
 from services.sync import operations
 from services.sync.errors import ScopeRefused, at
@@ -70,7 +71,7 @@ class MutationIn(Body):
     type: Literal["put", "delete"]
     args: Annotated[dict[str, Any], Field(max_length=50)]
     base_version: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
-    occurred_at: AwareDatetime
+    occurred_at: Instant
 
 
 class PushIn(Body):

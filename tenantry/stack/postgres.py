@@ -65,6 +65,8 @@ class PostgresPlace:
     port: int
     password: str
     version: str = DEFAULT_VERSION
+    is_durable: bool = True
+    """Whether data outlives a power cut of the machine; the death of processes it always outlives."""
 
     @property
     def admin_dsn(self) -> str:
@@ -100,6 +102,7 @@ class Postgres:
                 "-c",
                 "password_encryption=scram-sha-256",
             ),
+            *(() if self.place.is_durable else ("-c", "fsync=off", "-c", "full_page_writes=off")),
         ]
         environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         self.child = Child(

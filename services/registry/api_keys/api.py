@@ -7,12 +7,13 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
+from chassis.fields import Instant
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
@@ -42,14 +43,14 @@ class KeyIn(Body):
     project_id: Project = "default"
     product: Text
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=50)]
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 class RotationIn(Body):
     """So long the old key goes on beside the new one; without `expires_at` the new one lives as long as the old was to."""
 
     overlap_hours: Annotated[int, Field(ge=0, le=8784)] = 24
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 def key_out(row: dict[str, Any]) -> dict[str, Any]:

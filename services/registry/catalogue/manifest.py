@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from chassis.fields import Flag
 from contracts.roles import OrgRole
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
@@ -48,7 +49,7 @@ class AdminAction(Strict):
     """Something that an administrator can ask of the product for one tenant."""
 
     key: Key
-    is_destructive: bool = False
+    is_destructive: Flag = False
 
 
 class Tile(Strict):
@@ -68,9 +69,9 @@ class Manifest(Strict):
     description: Texts
     frontend: Frontend
     plans: Annotated[list[BuyablePlan], Field(max_length=3)]
-    in_trial: bool = True
+    in_trial: Flag = True
     trial_quota: Annotated[dict[Key, Annotated[int, Field(ge=0)]], Field(max_length=50)] = {}
-    supports_projects: bool = False
+    supports_projects: Flag = False
     pricing_tier: Literal["flat", "per_seat", "per_use"] = "flat"
     api_base: Url | None = None
     documentation_url: Url | None = None

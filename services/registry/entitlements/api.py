@@ -6,12 +6,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from chassis.auth import Authenticate, require_service
 from chassis.clock import Clock
 from chassis.db import Database, Tx
 from chassis.etags import IfMatch
+from chassis.fields import Flag, Instant
 from chassis.guards import needs
 from chassis.idempotency import Keyed
 from contracts.capabilities import Capability
@@ -31,8 +32,8 @@ Key = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 class OverrideIn(Body):
     """What an operator decides about one product, whatever was bought."""
 
-    enabled: bool
-    expires_at: AwareDatetime | None = None
+    enabled: Flag
+    expires_at: Instant | None = None
     config: Annotated[dict[str, str | int | bool | list[str]], Field(max_length=50)] = Field(
         default_factory=dict
     )

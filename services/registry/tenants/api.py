@@ -1,16 +1,17 @@
 """HTTP in, for operators: tenants and their life."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database, ReadTx, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
+from chassis.fields import Day, Instant
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
@@ -65,8 +66,8 @@ class ActivationIn(Body):
     reference: Text
     plan: Literal["starter", "professional", "enterprise"]
     products: Annotated[list[Text], Field(max_length=100)]
-    contract_start: date | None = None
-    contract_end: date | None = None
+    contract_start: Day | None = None
+    contract_end: Day | None = None
 
 
 class CancellationIn(Body):
@@ -236,7 +237,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, clock: Clock
         tenant_id: UUID,
         claims: Annotated[Claims, reader],
         simulate: bool = False,
-        until: AwareDatetime | None = None,
+        until: Instant | None = None,
     ) -> dict[str, Any]:
         """Past moves and everything that will happen by itself; `simulate` with `until` stops the clock there."""
         async with database.reading(tenant_id) as tx:
