@@ -30,8 +30,9 @@ from services.registry.settings import Settings
 Scope = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.:-]{0,63}$")]
 Project = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 SHOWN = (
-    "key_id", "tenant_id", "name", "prefix", "last_four", "project_id", "scopes", "created_by", "created_at", "expires_at", "predecessor_id",
-    "successor_id", "retires_at", "revoked_at", "revoked_by", "revoked_reason", "last_used_at", "row_version",
+    "key_id", "tenant_id", "name", "prefix", "last_four", "project_id", "scopes", "created_by", "created_at",
+    "expires_at", "predecessor_id", "successor_id", "retires_at", "revoked_at", "revoked_by", "revoked_reason",
+    "last_used_at", "row_version",
 )  # fmt: skip
 
 

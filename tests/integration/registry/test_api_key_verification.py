@@ -10,7 +10,7 @@ from services.registry.tenants.model import Purchase, Trigger
 from tests.integration.registry.key_stage import NEWER_PEPPER, PEPPER, VERIFY, KeyStage
 from tests.integration.registry.life import BEGAN, DAY
 
-UNTOLD = {
+UNTOLD: dict[str, object] = {
     "valid": False, "key_id": None, "tenant_id": None, "project_id": None, "scopes": [], "tenant_status": None,
     "plan": None, "ent_v": None, "cache_ttl_s": 0,
 }  # fmt: skip
