@@ -78,6 +78,8 @@ class Bus:
         self.nc = LeanClient()
         self.js: JetStreamContext = self.nc.jetstream()
         self.connections = 0
+        self.losses = 0
+        """Lines that broke; counted before the client looks for another."""
         self._url = url
         self._nkey_seed = nkey_seed
         self._on_closed = on_closed
@@ -195,6 +197,7 @@ class Bus:
             log.warning("bus.error", service=self.service, error=text)
 
     async def _on_disconnected(self) -> None:
+        self.losses += 1
         log.warning("bus.disconnected", service=self.service)
 
     async def _on_reconnected(self) -> None:

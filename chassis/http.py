@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.telemetry import TelemetryConfig
 
 from chassis import foreign, openapi, problems
 from chassis.errors import Invalid
@@ -11,6 +12,13 @@ from chassis.health import Health
 from chassis.request_frame import Limits, RequestFrame
 
 AT_ONCE = 500
+# The request frame makes the one span of a request. The framework's own would record the query, where people put secrets.
+NO_SECOND_SPANS: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
 
 
 class UnknownParameter(Invalid):
@@ -34,6 +42,7 @@ def create_api(
         docs_url=None,
         redoc_url=None,
         openapi_url="/v1/openapi.json",
+        telemetry=NO_SECOND_SPANS,
         redirect_slashes=False,  # the redirect would be made of the request's Host
         dependencies=[Depends(refuse_unknown_parameters)],
     )

@@ -45,7 +45,7 @@ class News:
         self._hear = hear
         self._beat = beat
         self._stale_after = BEATS_STALE * beat
-        self._connection = 0
+        self._losses = 0
         self._heard_at = float("-inf")
         self._heard = 0
         self._is_open = False
@@ -56,7 +56,7 @@ class News:
         """Whether everything said until a moment ago has been heard."""
         return (
             self._is_open
-            and self._connection == self._bus.connections
+            and self._losses == self._bus.losses
             and self._bus.nc.is_connected
             and time.monotonic() - self._heard_at < self._stale_after
         )
@@ -76,7 +76,7 @@ class News:
 
     async def _listen(self) -> None:
         """One consumer, until it breaks."""
-        connection = self._bus.connections
+        losses = self._bus.losses
         inbox = self._bus.nc.new_inbox()
         self._heard = 0
         self._broken.clear()
@@ -86,7 +86,7 @@ class News:
         try:
             await self._bus.js.add_consumer(self._stream, self._config(inbox))
             # From here on everything is pushed to us; what is loaded later is corrected by what is heard later.
-            self._connection, self._heard_at = connection, time.monotonic()
+            self._losses, self._heard_at = losses, time.monotonic()
             self.generation += 1
             self._is_open = True
             log.info("news.live", stream=self._stream, generation=self.generation)
@@ -110,8 +110,8 @@ class News:
         )
 
     async def _until_broken(self) -> None:
-        """A hole, another connection, or a silence that is too long."""
-        while self._connection == self._bus.connections:
+        """A hole, a lost line, or a silence that is too long."""
+        while self._losses == self._bus.losses:
             if time.monotonic() - self._heard_at > BEATS_GONE * self._beat:
                 log.warning("news.silent", stream=self._stream)
                 return

@@ -1,7 +1,9 @@
 """Real PostgreSQL and NATS for tests: one PostgreSQL per test process, one database and one nats-server per test."""
 
 import asyncio
+import os
 import secrets
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -143,6 +145,17 @@ class TestNats:
 
     def kill(self) -> None:
         self.server.kill()
+
+    def freeze(self) -> None:
+        """Alive, and says nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.server.child is not None:
+            os.kill(self.server.child.pid, number)
 
     async def start(self) -> None:
         await self.server.start()

@@ -30,8 +30,9 @@ from services.registry.settings import Settings
 Scope = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.:-]{0,63}$")]
 Project = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 SHOWN = (
-    "name", "prefix", "last_four", "project_id", "scopes", "created_by", "created_at", "expires_at", "predecessor_id",
-    "successor_id", "retires_at", "revoked_at", "revoked_by", "revoked_reason", "last_used_at", "row_version",
+    "key_id", "tenant_id", "name", "prefix", "last_four", "project_id", "scopes", "created_by", "created_at",
+    "expires_at", "predecessor_id", "successor_id", "retires_at", "revoked_at", "revoked_by", "revoked_reason",
+    "last_used_at", "row_version",
 )  # fmt: skip
 
 
@@ -55,12 +56,14 @@ class RotationIn(Body):
 
 def key_out(row: dict[str, Any]) -> dict[str, Any]:
     """A key as people see it: never the key, never its digest."""
-    return {
-        "key_id": str(row["key_id"]),
-        "tenant_id": str(row["tenant_id"]),
-        "product": row["product_key"],
-        **{name: row[name] for name in SHOWN},
-    }
+    return {"product": row["product_key"], **{name: shown(row[name]) for name in SHOWN}}
+
+
+def shown(value: Any) -> Any:
+    """The same text whether the answer is stored, repeated or read."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
 
 
 class Issuing:
@@ -83,17 +86,17 @@ class Issuing:
 
             async def effect() -> tuple[int, Any]:
                 new = await change(tx, self._clock.now())
-                shown = {**key_out(await store.key(tx, tenant_id, new.key_id)), "key": None}
-                headers["ETag"] = etag_of(shown["row_version"])
+                new_key = {**key_out(await store.key(tx, tenant_id, new.key_id)), "key": None}
+                headers["ETag"] = etag_of(new_key["row_version"])
                 headers["Location"] = f"/v1/tenants/{tenant_id}/api-keys/{new.key_id}"
-                issued.append((new, shown))
-                return 201, shown
+                issued.append((new, new_key))
+                return 201, new_key
 
             answer = await once(request, tx, self._clock, principal, tenant_id, effect, headers)
         if not issued:
             return answer
-        new, shown = issued[0]
-        body = orjson.dumps({**shown, "key": new.key})
+        new, new_key = issued[0]
+        body = orjson.dumps({**new_key, "key": new.key})
         return Response(body, 201, {**headers, "Cache-Control": "no-store"}, "application/json")
 
 

@@ -30,8 +30,8 @@ class ApiKeys:
         self._clock = clock
         self._settings = settings
         self._peppers = Peppers(settings.key_peppers.get_secret_value())
-        memory = Memory(settings.key_cache_entries, settings.key_cache_seconds)
-        self.news = News(bus, STREAMS[database.service], SUBJECTS, memory.hear)
+        self.memory = Memory(settings.key_cache_entries, settings.key_cache_seconds)
+        self.news = News(bus, STREAMS[database.service], SUBJECTS, self.memory.hear)
         self.uses = Uses(database, every=settings.key_use_seconds)
         self.parts: Sequence[Part] = (
             self.news,
@@ -43,7 +43,7 @@ class ApiKeys:
             clock,
             self._peppers,
             self.news,
-            memory,
+            self.memory,
             Buckets(settings.key_rate, round(2 * settings.key_rate) or 1, settings.key_cache_entries),
             self.uses,
             keep=settings.key_cache_seconds,

@@ -13,7 +13,7 @@ from chassis.clock import ManualClock
 from chassis.db import Database, Tx
 from services.registry.tenants import operations as tenants
 from services.registry.tenants.due import DueActions
-from services.registry.tenants.model import Ladder, Purchase, Story
+from services.registry.tenants.model import Ladder, Purchase, Story, Trigger
 
 BEGAN = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -57,6 +57,12 @@ class Life:
     async def buy(self, tenant_id: UUID, trigger: Any, purchase: Purchase = PURCHASE) -> None:
         async def change(tx: Tx, story: Story, now: datetime) -> None:
             await tenants.buy(tx, story, trigger, purchase, "REF-1", now)
+
+        await self.change(tenant_id, change)
+
+    async def freeze(self, tenant_id: UUID) -> None:
+        async def change(tx: Tx, story: Story, now: datetime) -> None:
+            await tenants.move(tx, story, Trigger.NON_PAYMENT, "INV-1", now)
 
         await self.change(tenant_id, change)
 

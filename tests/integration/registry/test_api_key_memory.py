@@ -1,0 +1,137 @@
+"""Answers from memory: only while nothing can have been missed, and gone everywhere within a second."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from chassis.bus import Bus
+from chassis.db import Database
+from services.registry.tenants.model import Purchase, Trigger
+from tests.infra import ServiceDsns, TestNats, eventually
+from tests.integration.chassis.cut_line import CutLine
+from tests.integration.registry.key_stage import VERIFY, KeyStage, Process
+from tests.integration.registry.life import BEGAN
+
+SECOND = 1.0
+
+
+async def behind(line: CutLine, dsns: ServiceDsns) -> Database:
+    """The registry's pools through a line that the test can cut."""
+    await line.mend()
+    through = replace(
+        dsns,
+        database_url=line.dsn(dsns.database_url),
+        worker_database_url=line.dsn(dsns.worker_database_url),
+    )
+    return Database("registry", through.database_url, through.worker_database_url)
+
+
+async def status_of(stage: KeyStage, process: Process, key: str) -> int:
+    answer = await process.http.post(VERIFY, json={"key": key}, headers=stage.product())
+    return answer.status_code
+
+
+async def test_memory_answers_without_the_database_and_only_while_the_bus_is_heard(
+    stage: KeyStage, service_dsns: Callable[[str], ServiceDsns], nats_server: TestNats
+) -> None:
+    dsns = service_dsns("registry")
+    line = CutLine(dsns.database_url)
+    database = await behind(line, dsns)
+    process = await stage.start(database=database)
+    key = (await stage.issue(process, await stage.life.new_trial()))["key"]
+    assert await stage.code(process, key) == "VALID"
+    await line.cut()
+    assert await stage.code(process, key) == "VALID", "from memory"
+    assert await stage.code(process, key[:-1] + "-") == "INVALID_FORMAT", "a broken key asks nobody"
+    nats_server.kill()
+    await eventually(lambda: not process.news.is_live, SECOND, "silence after the cut")
+    assert await status_of(stage, process, key) == 503, "neither memory nor the database may answer"
+    await line.mend()
+    assert await stage.code(process, key) == "VALID", "the database answers while the bus is down"
+    assert len(process.keys.memory) <= 1
+    await line.cut()
+    assert await status_of(stage, process, key) == 503, "and what it answered is not remembered"
+    await line.mend()
+    generation = process.news.generation
+    await nats_server.start()
+    await eventually(lambda: process.news.is_live, what="a live subscription again")
+    assert process.news.generation == generation + 1
+    assert await stage.code(process, key) == "VALID"
+    await line.cut()
+    assert await stage.code(process, key) == "VALID", "from memory again"
+    await database.close()
+
+
+async def refused_within_a_second(
+    stage: KeyStage, process: Process, key: str, code: str, by: str = "ai_console"
+) -> float:
+    """How long it took until the process said so."""
+    began = time.monotonic()
+
+    async def is_refused() -> bool:
+        return await stage.code(process, key, by) == code
+
+    await eventually(is_refused, SECOND, f"{code} in another process")
+    return time.monotonic() - began
+
+
+async def test_a_revoked_key_is_refused_by_another_process_within_a_second(stage: KeyStage) -> None:
+    writing, other = await stage.start(relays=True), await stage.start()
+    tenant_id = await stage.life.new_trial()
+    for _ in range(5):
+        key = await stage.issue(writing, tenant_id)
+        assert await stage.code(other, key["key"]) == "VALID"
+        await stage.revoke(writing, key)
+        await refused_within_a_second(stage, other, key["key"], "REVOKED")
+        await refused_within_a_second(stage, writing, key["key"], "REVOKED")
+
+
+async def test_moves_of_a_tenant_and_its_entitlements_reach_another_process_within_a_second(
+    stage: KeyStage,
+) -> None:
+    writing, other = await stage.start(relays=True), await stage.start()
+    tenant_id, bystander = await stage.life.new_trial(), await stage.life.new_trial()
+    key = (await stage.issue(writing, tenant_id, product="notetaker"))["key"]
+    untouched = (await stage.issue(writing, bystander))["key"]
+
+    async def both_are_remembered() -> bool:  # once the news of their making is through
+        assert await stage.code(other, key, "notetaker") == "VALID"
+        assert await stage.code(other, untouched) == "VALID"
+        return len(other.keys.memory) == 2
+
+    await eventually(both_are_remembered)
+    bought = Purchase("starter", ("ai_console",), BEGAN.date(), None)
+    await stage.life.buy(tenant_id, Trigger.PAYMENT, bought)
+    await refused_within_a_second(stage, other, key, "WRONG_PRODUCT", "notetaker")
+    bought = replace(bought, products=("notetaker",))
+    await stage.life.buy(tenant_id, Trigger.PAYMENT, bought)
+    await refused_within_a_second(stage, other, key, "VALID", "notetaker")
+    await stage.life.freeze(tenant_id)
+    await refused_within_a_second(stage, other, key, "TENANT_FROZEN", "notetaker")
+    assert await stage.code(other, untouched) == "VALID"
+
+
+async def test_a_rotation_shortens_what_another_process_remembers(stage: KeyStage) -> None:
+    writing, other = await stage.start(relays=True), await stage.start()
+    key = await stage.issue(writing, await stage.life.new_trial())
+    assert await stage.code(other, key["key"]) == "VALID"
+    await stage.rotate(writing, key, overlap_hours=0)
+    await refused_within_a_second(stage, other, key["key"], "EXPIRED")
+
+
+async def test_a_lost_consumer_is_noticed_and_made_again(
+    stage: KeyStage, bus: Callable[[str], Awaitable[Bus]]
+) -> None:
+    process = await stage.start()
+    key = (await stage.issue(process, await stage.life.new_trial()))["key"]
+    assert await stage.code(process, key) == "VALID"
+    ops = await bus("ops")
+    [info] = [found for found in await ops.js.consumers_info("REGISTRY") if not found.config.durable_name]
+    await ops.js.delete_consumer("REGISTRY", info.name)
+    await eventually(lambda: not process.news.is_live, what="silence")
+    await eventually(lambda: process.news.generation == 2 and process.news.is_live, what="another consumer")
+    assert len(process.keys.memory) == 1
+    assert await stage.code(process, key) == "VALID"
+    assert (
+        len([info for info in await ops.js.consumers_info("REGISTRY") if not info.config.durable_name]) == 1
+    )
