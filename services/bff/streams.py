@@ -7,8 +7,8 @@ import uuid
 
 from chassis.bus import Bus
 from chassis.errors import Transient
-from services.bff.bounds import COLD_REPLAYS
-from services.bff.door import Door
+from services.bff.bounds import COLD_REPLAYS, DISABLED_SECONDS
+from services.bff.door import KILL_SWITCH, Door
 from services.bff.feed_reader import FeedReader, past_of
 from services.bff.frames import PADDING, Cursor, control_frame, retry_frame
 from services.bff.hub import Hub, Stream
@@ -107,6 +107,15 @@ class Streams:
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 stream.sink.write(entry.frame)
         return until
+
+    def settings_changed(self, key: str) -> None:
+        """Ends the streams of every tenant for which the door was switched off; the next request is refused as well."""
+        if not key.endswith(f".{KILL_SWITCH}"):
+            return
+        told = control_frame("tenant.disabled", {"retry_after": DISABLED_SECONDS})
+        for stream in self.hub.all_streams():
+            if not self.door.is_open_for(stream.tenant_id):
+                self.hub.say_bye(stream, "disabled", told)
 
     def drain(self) -> None:
         """Everybody goes elsewhere, spread over time by the retry that they are told."""

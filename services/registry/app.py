@@ -12,7 +12,10 @@ from services.registry.catalogue import api as catalogue
 from services.registry.devices import api as devices
 from services.registry.entitlements.pushes import ClaimsPusher
 from services.registry.erp import LocalErp
+from services.registry.flags import api as flags
+from services.registry.floors import api as floors
 from services.registry.identity import LocalIdentity
+from services.registry.keeper import Keeper
 from services.registry.members import api as members
 from services.registry.orders import api as orders
 from services.registry.settings import Settings
@@ -33,6 +36,8 @@ def compose(settings: Settings) -> Service:
     # Enrolment comes before the device is known, with the token that is bound to the key being enrolled.
     enrolling = Authenticate(shared.verifier, accepts_bound=True)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
+    keeper = Keeper(database, bus)
+    shared.health.tell(keeper.name, keeper.status)
     secret = settings.erp_webhook_secret.get_secret_value()
     return shared.service(
         [
@@ -42,8 +47,11 @@ def compose(settings: Settings) -> Service:
             orders.router(database, LocalErp(settings.erp_folder), clock, settings.ladder, secret),
             devices.router(database, enrolling, clock, settings),
             directory.router(database, authenticate),
+            flags.router(database, authenticate, clock, page_tokens),
+            floors.router(database, authenticate, clock, page_tokens),
         ],
         [
+            keeper,
             ClaimsPusher(database, identity, clock, every=settings.push_seconds),
             DueActions(
                 database, clock, settings.ladder, every=settings.due_seconds, batch=settings.due_batch

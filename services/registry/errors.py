@@ -15,7 +15,13 @@ DomainError
 ├── OrderNotSubmitted  422 REGISTRY.ORDER_NOT_SUBMITTED
 ├── ProductUnknown     422 REGISTRY.PRODUCT_UNKNOWN
 ├── ChallengeInvalid   422 REGISTRY.CHALLENGE_INVALID
-└── DeviceNotFound     404 REGISTRY.DEVICE_NOT_FOUND
+├── DeviceNotFound     404 REGISTRY.DEVICE_NOT_FOUND
+├── FlagUnknown        404 REGISTRY.FLAG_UNKNOWN, with those that are declared
+├── FlagScopeWrong     422 REGISTRY.FLAG_SCOPE_WRONG
+├── FlagValueWrong     422 REGISTRY.FLAG_VALUE_WRONG, with what would be right
+├── FlagNotSet         409 REGISTRY.FLAG_NOT_SET
+├── FloorInvalid       422 REGISTRY.FLOOR_INVALID, with every fault and its place
+└── FloorNotSet        409 REGISTRY.FLOOR_NOT_SET
 """
 
 from chassis.errors import Conflict, Invalid, NotFound, Unauthorized
@@ -109,3 +115,39 @@ class DeviceNotFound(NotFound):
     """There is no such device."""
 
     code = "REGISTRY.DEVICE_NOT_FOUND"
+
+
+class FlagUnknown(NotFound):
+    """No flag of this name is declared."""
+
+    code = "REGISTRY.FLAG_UNKNOWN"
+
+
+class FlagScopeWrong(Invalid):
+    """The flag has one value for the whole platform."""
+
+    code = "REGISTRY.FLAG_SCOPE_WRONG"
+
+
+class FlagValueWrong(Invalid):
+    """The value is not of the flag's kind."""
+
+    code = "REGISTRY.FLAG_VALUE_WRONG"
+
+
+class FlagNotSet(Conflict):
+    """There is no value to clear."""
+
+    code = "REGISTRY.FLAG_NOT_SET"
+
+
+class FloorInvalid(Invalid):
+    """The versions are none, or contradict each other."""
+
+    code = "REGISTRY.FLOOR_INVALID"
+
+
+class FloorNotSet(Conflict):
+    """There is no floor to clear."""
+
+    code = "REGISTRY.FLOOR_NOT_SET"

@@ -53,6 +53,7 @@ def stage(
     dsns = postgres.dsns("bff", bff_database)
     found = Stage(nats, dsns, Issuer(folder / "issuer"), folder, empty_registry)
     asyncio.run(found.start_issuer())
+    asyncio.run(found.say_settings(postgres.dsns("registry", bff_database)))
     yield found
     found.end()
     asyncio.run(nats.server.stop())

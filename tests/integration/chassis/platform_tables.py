@@ -14,4 +14,5 @@ REASONS = {
     "erp_item": "the mapping of ERP items is the platform's",
     "sales_order": "orders are looked up before their tenant is known; written by the registry alone",
     "task": "tasks for operators",
+    "tombstone": "what remains of a deleted tenant: the hash of a slug and dates",
 }
