@@ -137,13 +137,13 @@ class Bus:
         if self.connections:
             await self._subscribe(subject, responder)
 
-    async def listen(self, subject: str, listener: Listener, on_connected: Callable[[], None]) -> None:
-        """Hear `subject` on this and every later connection; may be called before the bus is there.
+    def on_connected(self, hook: Callable[[], None]) -> None:
+        """Called when this and every later connection stands and its subscriptions are made."""
+        self._on_connected.append(hook)
 
-        What was said between two connections is not heard: `on_connected` is called when each stands and hears.
-        """
+    async def listen(self, subject: str, listener: Listener) -> None:
+        """Hear `subject` on every connection, but not what is said between two; may be called before the bus is there."""
         self._listeners.append((subject, listener))
-        self._on_connected.append(on_connected)
         if self.connections:
             await self.nc.subscribe(subject, cb=listener)
             with contextlib.suppress(nats.errors.Error):  # while reconnecting

@@ -70,7 +70,8 @@ class Watched:
 
     async def run(self) -> None:
         """Until cancelled."""
-        await self._bucket.bus.listen(f"{self._bucket.prefix}>", self._hear, self._awake.set)
+        self._bucket.bus.on_connected(self._awake.set)
+        await self._bucket.bus.listen(f"{self._bucket.prefix}>", self._hear)
         while True:
             self._awake.clear()
             steps = [await self._tried(step) for step in (self._read, self._recall, self._save)]

@@ -2,12 +2,12 @@
 
 import typer
 
-from tenantry.commands import events, letters, operate, stack
+from tenantry.commands import events, flags, floors, letters, operate, stack
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Tenantry: the control plane, its embedded stack and its tools.",
 )
-for group in (stack, operate, events, letters):
+for group in (stack, operate, events, letters, flags, floors):
     group.register(app)

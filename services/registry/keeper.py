@@ -65,6 +65,7 @@ class Keeper:
 
     async def run(self) -> None:
         """Lead when nobody else does, until cancelled."""
+        self._bus.on_connected(self._awake.set)
         await self._database.wait_ready()
         while True:
             try:
@@ -100,8 +101,8 @@ class Keeper:
     async def keep(self, tx: ReadTx) -> None:
         """Once: bring every key in line with the tables. Raises Overtaken, BusUnavailable."""
         held = await self._known()
-        await self._at("read")
         wanted = await wanted_of(tx)
+        await self._at("wanted")
         for key, setting in wanted.items():
             await self._put(tx, key, setting, held)
         for key in [key for key, entry in held.items() if key not in wanted and entry.data is not None]:

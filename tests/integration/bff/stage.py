@@ -116,15 +116,17 @@ class Stage:
     issuer: Issuer
     folder: Path
     registry_url: str
+    registry_dsns: ServiceDsns
     processes: list[Process] = field(default_factory=list)
 
     async def start_issuer(self) -> None:
         self._start("tenantry.issuer", self.issuer.environment, "issuer")
         await eventually(lambda: answers(f"{self.issuer.origin}/jwks"), 30, "the issuer")
 
-    async def say_settings(self, registry: ServiceDsns) -> None:
+    async def say_settings(self) -> None:
         """As the registry's keeper: bring the bucket in line with the tables, once."""
-        database = Database("registry", registry.database_url, registry.worker_database_url)
+        dsns = self.registry_dsns
+        database = Database("registry", dsns.database_url, dsns.worker_database_url)
         bus = Bus("registry", self.nats.url, self.nats.seed("registry"))
         await bus.connect()
         await asyncio.wait_for(bus.wait_connected(), 10)
