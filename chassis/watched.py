@@ -47,8 +47,12 @@ class Watched:
         self._awake = asyncio.Event()
         self._is_recalled = False
         self._confirmed_at: datetime | None = None
-        self._read_on, self._read_at = 0, 0.0
-        """The connection on which the bucket was last read whole, and when."""
+        self._read_on = 0
+        """The connection on which the bucket was last read whole."""
+        self._due_at = 0.0
+        """When it is read again, by the monotonic clock."""
+        self._heard: set[str] = set()
+        """Keys that were heard since it was last begun to be read."""
 
     @property
     def known(self) -> Mapping[str, Setting]:
@@ -75,8 +79,9 @@ class Watched:
         while True:
             self._awake.clear()
             steps = [await self._tried(step) for step in (self._read, self._recall, self._save)]
+            pause = max(self._due_at - time.monotonic(), 0) if all(steps) else self._retry
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._every if all(steps) else self._retry):
+                async with asyncio.timeout(pause):
                     await self._awake.wait()
 
     async def _tried(self, step: Any) -> bool:
@@ -102,24 +107,33 @@ class Watched:
 
     async def _read(self) -> None:
         """The whole bucket, on every connection and now and then; what it does not hold stays as it is known."""
-        connections = self._bucket.bus.connections
-        if self._read_on == connections and time.monotonic() - self._read_at < self._every:
+        bus = self._bucket.bus
+        connections, asked_at = bus.connections, self._clock.now()
+        if self._read_on == connections and time.monotonic() < self._due_at:
             return
-        if not self._bucket.bus.is_connected:
-            self._read_on = 0
-            raise BusUnavailable("the bus is not connected; what is known holds")
-        asked_at = self._clock.now()
+        self._heard.clear()
         try:
             found = await self._bucket.read()
         except BusUnavailable:
             self._read_on = 0
             raise
         for key, entry in found.items():
-            self._take(key, entry.data)
-        self._read_on, self._read_at, self._confirmed_at = connections, time.monotonic(), asked_at
+            if entry.data is not None or key not in self._heard:  # a marker may be older than what was heard
+                self._take(key, entry.data)
+        self._read_on, self._confirmed_at = connections, asked_at
+        self._due_at = time.monotonic() + self._every
 
     async def _hear(self, message: Msg) -> None:
-        self._take(*self._bucket.heard(message))
+        """Values are good even where the bucket refused them, for they say how new they are; a marker does not.
+
+        So a marker only makes us look, when the bucket has had the time to store it.
+        """
+        key, data = self._bucket.heard(message)
+        if data is None:
+            self._due_at = min(self._due_at, time.monotonic() + self._retry)
+        else:
+            self._heard.add(key)
+            self._take(key, data)
         self._awake.set()
 
     def _take(self, key: str, data: bytes | None) -> None:

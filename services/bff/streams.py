@@ -55,6 +55,7 @@ class Streams:
                 start = await self._replay_cold(stream, start, ring.floor)
         # From the test above to the end of `attach` nothing is awaited: what the ring gets meanwhile is nothing.
         self.hub.attach(stream, start, loop.time())
+        self._end_if_disabled(stream)  # it was admitted a while ago
 
     async def _start_of(self, asked: Cursor | None, *, has_cursor: bool) -> tuple[int, str | None]:
         """(sequence to go on behind, reason of a reset)."""
@@ -112,10 +113,13 @@ class Streams:
         """Ends the streams of every tenant for which the door was switched off; the next request is refused as well."""
         if not key.endswith(f".{KILL_SWITCH}"):
             return
-        told = control_frame("tenant.disabled", {"retry_after": DISABLED_SECONDS})
         for stream in self.hub.all_streams():
-            if not self.door.is_open_for(stream.tenant_id):
-                self.hub.say_bye(stream, "disabled", told)
+            self._end_if_disabled(stream)
+
+    def _end_if_disabled(self, stream: Stream) -> None:
+        if not self.door.is_open_for(stream.tenant_id):
+            told = control_frame("tenant.disabled", {"retry_after": DISABLED_SECONDS})
+            self.hub.say_bye(stream, "disabled", told)
 
     def drain(self) -> None:
         """Everybody goes elsewhere, spread over time by the retry that they are told."""
