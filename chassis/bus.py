@@ -18,6 +18,7 @@ from chassis.errors import Transient
 log = structlog.get_logger(__name__)
 
 Responder = Callable[[bytes], Awaitable[bytes]]
+Listener = Callable[[Msg], Awaitable[None]]
 
 RECONNECT_SECONDS = 0.5
 CONNECT_TIMEOUT_SECONDS = 2
@@ -87,6 +88,8 @@ class Bus:
         self._connected = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
         self._responders: list[tuple[str, Responder]] = []
+        self._listeners: list[tuple[str, Listener]] = []
+        self._on_connected: list[Callable[[], None]] = []
         self._last_logged: tuple[str, float] = ("", 0.0)
 
     async def connect(self) -> None:
@@ -136,6 +139,18 @@ class Bus:
         if self.connections:
             await self._subscribe(subject, responder)
 
+    def on_connected(self, hook: Callable[[], None]) -> None:
+        """Called when this and every later connection stands and its subscriptions are made."""
+        self._on_connected.append(hook)
+
+    async def listen(self, subject: str, listener: Listener) -> None:
+        """Hear `subject` on every connection, but not what is said between two; may be called before the bus is there."""
+        self._listeners.append((subject, listener))
+        if self.connections:
+            await self.nc.subscribe(subject, cb=listener)
+            with contextlib.suppress(nats.errors.Error):  # while reconnecting
+                await self.nc.flush()
+
     async def _connect(self) -> None:
         servers = [server.strip() for server in self._url.split(",")]
         try:
@@ -164,6 +179,8 @@ class Bus:
         # Subscriptions made before the first connection would be forgotten by a failed attempt, so they are made here.
         for subject, responder in self._responders:
             await self._subscribe(subject, responder)
+        for subject, listener in self._listeners:
+            await self.nc.subscribe(subject, cb=listener)
         self._mark_connected("bus.connected")
 
     async def _subscribe(self, subject: str, responder: Responder) -> None:
@@ -185,6 +202,8 @@ class Bus:
     def _mark_connected(self, event: str) -> None:
         self.connections += 1
         self._connected.set()
+        for hook in self._on_connected:
+            hook()
         log.info(event, service=self.service, connections=self.connections)
 
     async def _on_error(self, error: Exception) -> None:

@@ -46,11 +46,19 @@ class Health:
         details: dict[str, Callable[[], Any]] | None = None,
         build: str = "checkout",
     ) -> None:
-        self._checks = checks
+        self._checks = dict(checks)
         self._build = build
-        self._details = details or {}
+        self._details = dict(details or {})
         self._since: dict[str, tuple[bool, float]] = {}
         self.is_draining = False
+
+    def need(self, dependency: str, check: Check) -> None:
+        """Not ready without it."""
+        self._checks[dependency] = check
+
+    def tell(self, part: str, told: Callable[[], Any]) -> None:
+        """Show what a part tells of itself."""
+        self._details[part] = told
 
     async def look(self) -> tuple[bool, dict[str, Any]]:
         """(ready, what to show)."""

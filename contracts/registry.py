@@ -321,7 +321,10 @@ class UsageQuotaReachedV1(Event):
 
 
 class FlagChangedV1(Event):
-    """A flag has this value for the platform (tenant null) or for one tenant."""
+    """A flag has this value for the platform (tenant null) or for one tenant; null when it was cleared.
+
+    The aggregate is the flag in that scope: versions are compared per tenant.
+    """
 
     type: ClassVar = "registry.flag.changed.v1"
     aggregate: ClassVar = "flag"
@@ -332,7 +335,10 @@ class FlagChangedV1(Event):
 
 
 class VersionFloorChangedV1(Event):
-    """The lowest version that may come in, per platform and channel; advisory below `advise`, refused below `enforce`."""
+    """The lowest version that may come in, per platform and channel; advisory below `advise`, refused below `enforce`.
+
+    Without `advise`, `enforce` and `block` the floor was cleared. The aggregate is the floor in its scope.
+    """
 
     type: ClassVar = "registry.version_floor.changed.v1"
     aggregate: ClassVar = "version_floor"
@@ -344,6 +350,11 @@ class VersionFloorChangedV1(Event):
     enforce: str | None
     block: tuple[str, ...]
     effective_at: Time
+
+    @property
+    def aggregate_id(self) -> str:
+        """Channels of a platform have floors of their own."""
+        return f"{self.platform}/{self.channel}"
 
 
 class RegistrySourceHeartbeatV1(Event):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MAY_PUBLISH = (
+    "chassis/bucket.py",
     "chassis/bus.py",
     "chassis/publisher.py",
     "chassis/pull.py",

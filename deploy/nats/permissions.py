@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from contracts import settings
 from contracts.subjects import FEED, FEED_PREFIX, SERVICES, STREAMS, replay_subject
 
 CONSUMES: dict[str, tuple[str, ...]] = {
@@ -12,6 +13,9 @@ CONSUMES: dict[str, tuple[str, ...]] = {
     "notifier": ("registry",),
 }
 """Service → the producers whose streams it reads, each through the durable `<service>-inbox`."""
+
+SETTINGS_WRITER = "registry"
+"""The service that alone writes the bucket of flags and version floors."""
 
 OPS = "ops"
 """The user that provisions streams and durables; no service has it."""
@@ -39,7 +43,14 @@ def permissions_of(service: str) -> Permissions:
         publish.append(_listener(STREAMS[service]))
     if service == "bff":
         publish += [f"{FEED_PREFIX}.>", *_own_stream(FEED), *_reader(FEED)]
-    return Permissions(tuple(publish), (f"_INBOX_{service}.>", f"rpc.{service}.>"))
+    subscribe = [f"_INBOX_{service}.>", f"rpc.{service}.>"]
+    if service in (SETTINGS_WRITER, *settings.READERS):
+        publish.append(f"$JS.API.DIRECT.GET.{settings.STREAM}")
+    if service == SETTINGS_WRITER:
+        publish.append(f"{settings.PREFIX}>")
+    if service in settings.READERS:
+        subscribe.append(f"{settings.PREFIX}>")
+    return Permissions(tuple(publish), tuple(subscribe))
 
 
 def _own_stream(stream: str) -> list[str]:

@@ -14,11 +14,14 @@ from nats.js.api import (
     StreamConfig,
 )
 
+from contracts import settings
 from contracts.subjects import FEED, FEED_PREFIX, SERVICES, STREAMS
 from deploy.nats.permissions import CONSUMES, durable_of
 
 DAY_SECONDS = 86_400.0
 MAX_MESSAGE_BYTES = 262_144
+MAX_SETTING_BYTES = 16_384
+BUCKET_BYTES = 256 * 1024**2
 DUPLICATE_SECONDS = 300.0
 ACK_WAIT_SECONDS = 30.0
 MAX_ACK_PENDING = 1_000
@@ -35,7 +38,27 @@ class Size:
 
 def stream_configs(size: Size) -> list[StreamConfig]:
     producers = [_stream(STREAMS[service], f"{service}.>", 14 * DAY_SECONDS, size) for service in SERVICES]
-    return [*producers, _stream(FEED, f"{FEED_PREFIX}.>", 3 * DAY_SECONDS, size)]
+    feed = _stream(FEED, f"{FEED_PREFIX}.>", 3 * DAY_SECONDS, size)
+    return [*producers, feed, bucket_config(settings.STREAM, settings.PREFIX, size)]
+
+
+def bucket_config(name: str, prefix: str, size: Size) -> StreamConfig:
+    """A key-value bucket (NATS ADR-8) that keeps the last value of each key for ever and refuses new ones when full."""
+    return StreamConfig(
+        name=name,
+        subjects=[f"{prefix}>"],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_msgs_per_subject=1,
+        max_bytes=BUCKET_BYTES,
+        max_msg_size=MAX_SETTING_BYTES,
+        duplicate_window=DUPLICATE_SECONDS,
+        num_replicas=size.replicas,
+        compression=StoreCompression.S2,
+        allow_direct=True,
+        deny_delete=True,
+    )
 
 
 def durable_configs() -> list[tuple[str, ConsumerConfig]]:

@@ -15,6 +15,7 @@ from chassis.db import Database
 from chassis.errors import Transient
 from chassis.idempotency import Keyed, once
 from chassis.service_tokens import ServiceTokens
+from chassis.switches import Switches
 from chassis.telemetry import inject
 from services.bff import sessions
 from services.bff.door import Door, Guest, Knock
@@ -82,6 +83,7 @@ def router(  # a list of small routes
     clock: Clock,
     settings: Settings,
     tokens: ServiceTokens,
+    switches: Switches,
     cursor: Callable[[], str],
 ) -> APIRouter:
     """`cursor` tells where the feed stands, or raises a Transient."""
@@ -106,9 +108,9 @@ def router(  # a list of small routes
                     "expires_at": expires_at,
                     "stream_url": f"{settings.stream_origin}{STREAM_PATH}",
                     "heartbeat_seconds": settings.heartbeat_seconds,
-                    "features": [],
-                    "floors": {},
-                    "flags_rev": 0,
+                    "features": switches.features(guest.tenant_id),
+                    "floors": switches.floors(guest.tenant_id),
+                    "flags_rev": switches.revision(guest.tenant_id),
                 }
 
             answer = await once(request, tx, clock, str(guest.device_id), guest.tenant_id, effect)
@@ -124,7 +126,13 @@ def router(  # a list of small routes
     async def heartbeat(session_id: UUID, body: HeartbeatIn, guest: Admitted) -> dict[str, Any]:
         async with database.transaction(guest.tenant_id) as tx:
             expires_at = await sessions.beat(tx, guest, session_id, body.model_dump(mode="json"), clock.now())
-        return {"expires_at": expires_at, "floors": {}, "flags_rev": 0, "next": settings.heartbeat_seconds}
+        return {
+            "expires_at": expires_at,
+            "features": switches.features(guest.tenant_id),
+            "floors": switches.floors(guest.tenant_id),
+            "flags_rev": switches.revision(guest.tenant_id),
+            "next": settings.heartbeat_seconds,
+        }
 
     @routes.get("/bootstrap")
     async def bootstrap(guest: Admitted) -> dict[str, Any]:

@@ -3,10 +3,14 @@
 from pathlib import Path
 
 from chassis.backbone import backbone, connect
+from chassis.bucket import Bucket
 from chassis.clock import SystemClock
 from chassis.outbox import Lane
 from chassis.runtime import Service
 from chassis.service_tokens import ServiceTokens
+from chassis.switches import Switches
+from chassis.watched import Watched
+from contracts import settings as bucket
 from contracts.subjects import FEED
 from services.bff import api
 from services.bff.directory import Directory
@@ -36,8 +40,12 @@ def compose(settings: Settings) -> Service:
         hears={"REGISTRY": project, "SYNC": project},
         lanes=[Lane("feed", FEED)],
     )
+    watched = Watched(Bucket(bus, bucket.STREAM, bucket.PREFIX), database, clock)
+    switches = Switches(watched)
+    shared.health.tell(watched.name, watched.status)
+    shared.health.need(watched.name, switches.are_told)
     tokens = ServiceTokens(settings.oidc_issuer, SERVICE, settings.service_key.get_secret_value())
-    door = Door(shared.verifier, Directory(database, settings.registry_url, tokens))
+    door = Door(shared.verifier, Directory(database, settings.registry_url, tokens), switches)
     hub = Hub(
         epoch="",
         head=0,
@@ -49,6 +57,7 @@ def compose(settings: Settings) -> Service:
     )
     reader = FeedReader(bus, hub, settings.warm_messages)
     streams = Streams(hub, door, bus, reader, Tails(hub, bus, database), settings)
-    routes = api.router(database, door, clock, settings, tokens, reader.cursor)
+    watched.on_change(streams.settings_changed)
+    routes = api.router(database, door, clock, settings, tokens, switches, reader.cursor)
     listener = StreamListener(streams, settings.host, settings.stream_port)
-    return shared.service([routes], [reader], [listener])
+    return shared.service([routes], [watched, reader], [listener])

@@ -5,3 +5,5 @@ MAX_URL = 4096
 OPENING_SECONDS = 15.0
 COLD_REPLAYS = 16
 """At once per process; the others wait."""
+DISABLED_SECONDS = 30
+"""So long a desktop waits before it knocks at a door that was switched off."""

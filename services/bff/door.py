@@ -1,4 +1,4 @@
-"""The door: token, proof, tenant, device, in this order; one check for REST and for the stream."""
+"""The door: token, proof, tenant and kill switch, device, in this order; one check for REST and for the stream."""
 
 import os
 import time
@@ -8,12 +8,15 @@ from uuid import UUID
 from chassis.auth import TokenVerifier, remember_actor
 from chassis.dpop import DpopError, Nonces, ReplayMemory, verify_proof
 from chassis.errors import DomainError, Unauthorized
+from chassis.switches import Switches
 from contracts.claims import Claims
+from services.bff.bounds import DISABLED_SECONDS
 from services.bff.directory import Directory, Scope
-from services.bff.errors import DeviceUnknown, ProofRefused, TenantDisabled
+from services.bff.errors import BackofficeDisabled, DeviceUnknown, ProofRefused, TenantDisabled
 
 OPEN_STATES = frozenset({"trial", "active", "frozen"})
 """A frozen tenant reads on; its writes are refused elsewhere."""
+KILL_SWITCH = "bff_backoffice_enabled"
 ALGORITHMS = 'algs="ES256 ES384 EdDSA"'
 
 
@@ -41,9 +44,10 @@ class Knock:
 class Door:
     """Replays are remembered per process; nonces are this process's own, so a process that starts demands a new one."""
 
-    def __init__(self, verifier: TokenVerifier, directory: Directory) -> None:
+    def __init__(self, verifier: TokenVerifier, directory: Directory, switches: Switches) -> None:
         self._verifier = verifier
         self._directory = directory
+        self._switches = switches
         self._nonces = Nonces(os.urandom(32))
         self._replay = ReplayMemory()
 
@@ -51,8 +55,12 @@ class Door:
         """Sent with every answer."""
         return self._nonces.current(time.time())
 
+    def is_open_for(self, tenant_id: UUID) -> bool:
+        """The kill switch. Raises NotToldYet."""
+        return self._switches.value(KILL_SWITCH, tenant_id) is True
+
     async def admit(self, knock: Knock) -> Guest:
-        """Raises ProofRefused, Unauthorized, TenantDisabled, DeviceUnknown, or a Transient while a dependency is down."""
+        """Raises the refusals of `errors.py` and Unauthorized, or a Transient while a dependency is down."""
         try:
             return await self._admitted(knock)
         except DomainError as error:
@@ -73,6 +81,12 @@ class Door:
         remember_actor(claims)
         if await self._directory.status_of(claims.tenant_id) not in OPEN_STATES:
             raise TenantDisabled("this tenant may not come in now")
+        if not self.is_open_for(claims.tenant_id):
+            raise BackofficeDisabled(
+                "the backoffice is switched off for now; work offline and try again later",
+                french="le backoffice est désactivé pour le moment ; travaillez hors ligne et réessayez plus tard",
+                headers={"Retry-After": str(DISABLED_SECONDS)},
+            )
         device_id = await self._directory.device_of(claims.tenant_id, claims.cnf_jkt)
         if device_id is None:
             raise DeviceUnknown("this device is not enrolled, or it was revoked; enrol it again")

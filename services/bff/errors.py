@@ -2,19 +2,27 @@
 
 DomainError
 ├── ProofRefused        401 BFF.DPOP_INVALID (RFC 9449), with a nonce where one is wanted
+├── BackofficeDisabled  503 BFF.BACKOFFICE_DISABLED, with Retry-After
 ├── TenantDisabled      403 BFF.TENANT_DISABLED
 ├── DeviceUnknown       403 BFF.DEVICE_UNKNOWN
 ├── PropertyOutOfScope  403 BFF.PROPERTY_OUT_OF_SCOPE
 └── SessionNotFound     404 BFF.SESSION_NOT_FOUND
 """
 
-from chassis.errors import Forbidden, NotFound, Unauthorized
+from chassis.errors import DomainError, Forbidden, NotFound, Unauthorized
 
 
 class ProofRefused(Unauthorized):
     """The DPoP proof, or what it should be bound to, is not right."""
 
     code = "BFF.DPOP_INVALID"
+
+
+class BackofficeDisabled(DomainError):
+    """An operator has switched the door off, for this tenant or for all; it will be switched on again."""
+
+    code = "BFF.BACKOFFICE_DISABLED"
+    status = 503
 
 
 class TenantDisabled(Forbidden):

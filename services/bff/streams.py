@@ -8,8 +8,8 @@ from uuid import UUID
 
 from chassis.bus import Bus
 from chassis.errors import Transient
-from services.bff.bounds import COLD_REPLAYS
-from services.bff.door import Door
+from services.bff.bounds import COLD_REPLAYS, DISABLED_SECONDS
+from services.bff.door import KILL_SWITCH, Door
 from services.bff.feed_reader import FeedReader, first_kept, past_of
 from services.bff.frames import PADDING, Cursor, control_frame, retry_frame
 from services.bff.hub import Hub, Stream
@@ -69,6 +69,7 @@ class Streams:
             raise
         # From the test of `covers` to the end of `attach` nothing is awaited: what the ring gets meanwhile is nothing.
         self.hub.attach(stream, start, loop.time())
+        self._end_if_disabled(stream)  # it was admitted a while ago
 
     def _check_same(self, epoch: str) -> None:
         """Neither did the process begin to stop nor the feed begin anew."""
@@ -122,6 +123,18 @@ class Streams:
         """A slow reader waits outside, where it holds up nobody else's replay."""
         while stream.sink.unsent() > self._settings.unsent_bytes:
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    def settings_changed(self, key: str) -> None:
+        """Ends the streams of every tenant for which the door was switched off; the next request is refused as well."""
+        if not key.endswith(f".{KILL_SWITCH}"):
+            return
+        for stream in self.hub.all_streams():
+            self._end_if_disabled(stream)
+
+    def _end_if_disabled(self, stream: Stream) -> None:
+        if not self.door.is_open_for(stream.tenant_id):
+            told = control_frame("tenant.disabled", {"retry_after": DISABLED_SECONDS})
+            self.hub.say_bye(stream, "disabled", told)
 
     def drain(self) -> None:
         """Everybody goes elsewhere, spread over time by the retry that they are told; nobody comes in any more."""

@@ -14,7 +14,10 @@ from services.registry.devices import api as devices
 from services.registry.entitlements import api as entitlements
 from services.registry.entitlements.pushes import ClaimsPusher
 from services.registry.erp import LocalErp
+from services.registry.flags import api as flags
+from services.registry.floors import api as floors
 from services.registry.identity import LocalIdentity
+from services.registry.keeper import Keeper
 from services.registry.members import api as members
 from services.registry.orders import api as orders
 from services.registry.settings import Settings
@@ -38,6 +41,8 @@ def compose(settings: Settings) -> Service:
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
     changes = tenants.Changes(database, clock, settings)
     keys = ApiKeys(database, bus, clock, settings)
+    keeper = Keeper(database, bus)
+    shared.health.tell(keeper.name, keeper.status)
     secret = settings.erp_webhook_secret.get_secret_value()
     return shared.service(
         [
@@ -49,10 +54,13 @@ def compose(settings: Settings) -> Service:
             devices.router(database, enrolling, clock, settings),
             usage.router(database, authenticate, clock),
             directory.router(database, authenticate, clock),
+            flags.router(database, authenticate, clock, page_tokens),
+            floors.router(database, authenticate, clock, page_tokens),
             me.router(authenticate),
             *keys.routers(authenticate, page_tokens),
         ],
         [
+            keeper,
             *keys.parts,
             ClaimsPusher(database, identity, clock, every=settings.push_seconds),
             DueActions(

@@ -25,7 +25,13 @@ DomainError
 ├── ApiKeyNotInUse     409 REGISTRY.API_KEY_NOT_IN_USE
 ├── ExpiryInvalid      422 REGISTRY.EXPIRY_INVALID
 ├── OverlapTooLong     422 REGISTRY.OVERLAP_TOO_LONG
-└── TooManyReports     429 REGISTRY.TOO_MANY_REPORTS
+├── TooManyReports     429 REGISTRY.TOO_MANY_REPORTS
+├── FlagUnknown        404 REGISTRY.FLAG_UNKNOWN, with those that are declared
+├── FlagScopeWrong     422 REGISTRY.FLAG_SCOPE_WRONG
+├── FlagValueWrong     422 REGISTRY.FLAG_VALUE_WRONG, with what would be right
+├── FlagNotSet         409 REGISTRY.FLAG_NOT_SET
+├── FloorInvalid       422 REGISTRY.FLOOR_INVALID, with every fault and its place
+└── FloorNotSet        409 REGISTRY.FLOOR_NOT_SET
 """
 
 from chassis.errors import Conflict, DomainError, Invalid, NotFound, Unauthorized
@@ -181,3 +187,39 @@ class TooManyReports(DomainError):
 
     code = "REGISTRY.TOO_MANY_REPORTS"
     status = 429
+
+
+class FlagUnknown(NotFound):
+    """No flag of this name is declared."""
+
+    code = "REGISTRY.FLAG_UNKNOWN"
+
+
+class FlagScopeWrong(Invalid):
+    """The flag has one value for the whole platform."""
+
+    code = "REGISTRY.FLAG_SCOPE_WRONG"
+
+
+class FlagValueWrong(Invalid):
+    """The value is not of the flag's kind."""
+
+    code = "REGISTRY.FLAG_VALUE_WRONG"
+
+
+class FlagNotSet(Conflict):
+    """There is no value to clear."""
+
+    code = "REGISTRY.FLAG_NOT_SET"
+
+
+class FloorInvalid(Invalid):
+    """The versions are none, or contradict each other."""
+
+    code = "REGISTRY.FLOOR_INVALID"
+
+
+class FloorNotSet(Conflict):
+    """There is no floor to clear."""
+
+    code = "REGISTRY.FLOOR_NOT_SET"

@@ -51,8 +51,11 @@ def stage(
     folder = tmp_path_factory.mktemp("bff")
     nats = asyncio.run(TestNats.start_new(folder / "nats"))
     dsns = postgres.dsns("bff", bff_database)
-    found = Stage(nats, dsns, Issuer(folder / "issuer"), folder, empty_registry)
+    found = Stage(
+        nats, dsns, Issuer(folder / "issuer"), folder, empty_registry, postgres.dsns("registry", bff_database)
+    )
     asyncio.run(found.start_issuer())
+    asyncio.run(found.say_settings())
     yield found
     found.end()
     asyncio.run(nats.server.stop())

@@ -14,7 +14,10 @@ from typing import Any
 import httpx
 from joserfc.jwk import ECKey
 
+from chassis.bus import Bus
+from chassis.db import Database
 from contracts.subjects import SERVICES
+from services.registry.keeper import Keeper
 from tenantry.issuer.signing import Signer
 from tenantry.issuer.state import State
 from tests.infra import ServiceDsns, TestNats, eventually, free_port
@@ -113,11 +116,24 @@ class Stage:
     issuer: Issuer
     folder: Path
     registry_url: str
+    registry_dsns: ServiceDsns
     processes: list[Process] = field(default_factory=list)
 
     async def start_issuer(self) -> None:
         self._start("tenantry.issuer", self.issuer.environment, "issuer")
         await eventually(lambda: answers(f"{self.issuer.origin}/jwks"), 30, "the issuer")
+
+    async def say_settings(self) -> None:
+        """As the registry's keeper: bring the bucket in line with the tables, once."""
+        dsns = self.registry_dsns
+        database = Database("registry", dsns.database_url, dsns.worker_database_url)
+        bus = Bus("registry", self.nats.url, self.nats.seed("registry"))
+        await bus.connect()
+        await asyncio.wait_for(bus.wait_connected(), 10)
+        async with database.worker() as tx:
+            await Keeper(database, bus).keep(tx)
+        await bus.close()
+        await database.close()
 
     async def start_bff(self, name: str, registry_url: str, options: dict[str, str]) -> Bff:
         api, stream = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"

@@ -9,6 +9,7 @@ import pytest
 from nats.aio.client import Client
 
 from chassis.bus import Bus, BusUnavailable
+from contracts import settings
 from contracts.subjects import SERVICES, STREAMS, replay_subject
 from deploy.nats.permissions import CONSUMES, durable_of
 from tests.infra import TestNats, eventually
@@ -120,6 +121,25 @@ async def test_a_key_asks_only_the_sources_it_consumes(connect: Connect, service
         refused = await intruder.is_refused_publishing(replay_subject(producer))
         if producer != service:
             assert refused != allowed, producer
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_the_bucket_of_settings_is_written_by_the_registry_and_heard_by_its_readers_only(
+    connect: Connect, service: str, ops_bus: Bus
+) -> None:
+    intruder = await connect(service)
+    subject = f"{settings.PREFIX}flag._.bff_backoffice_enabled"
+    assert await intruder.is_refused_publishing(subject) == (service != "registry")
+    assert (await ops_bus.js.stream_info(settings.STREAM)).state.messages == (
+        1 if service == "registry" else 0
+    )
+    reads = service in settings.READERS
+    assert await intruder.is_refused_hearing(f"{settings.PREFIX}>") != reads
+    get = f"$JS.API.DIRECT.GET.{settings.STREAM}"
+    assert await intruder.is_refused_publishing(get) == (not reads and service != "registry")
+    for verb in ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE"):
+        assert await intruder.is_refused_publishing(f"$JS.API.STREAM.{verb}.{settings.STREAM}")
+    assert await intruder.is_refused_publishing(f"$JS.API.CONSUMER.CREATE.{settings.STREAM}.spy")
 
 
 async def test_a_forged_event_reaches_no_stream(

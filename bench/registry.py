@@ -1,0 +1,225 @@
+"""What verifying an API key costs beside an empty endpoint of the same kind of application.
+
+`python -m bench.registry [--quick] [--json FILE]`: one process on one core serves both, made by the same `create_api`:
+A `POST /empty`, which reads nothing and answers `{}`; B `POST /internal/api-keys/verify` with warm keys, a real token, a
+live subscription and the check of format, digest, tenant, product, scope and rate. A B A B in one run, with the same
+load. Then cold: every key is asked of the database.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+import uvloop
+from fastapi import APIRouter
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from bench.load import drive, request_of
+from bench.report import Report, arguments
+from chassis.auth import Authenticate, TokenVerifier
+from chassis.bus import Bus
+from chassis.clock import SystemClock
+from chassis.context import use_origin
+from chassis.db import Database
+from chassis.health import Health
+from chassis.http import create_api
+from chassis.issuer_keys import IssuerKeys
+from chassis.pages import PageTokens
+from chassis.runtime import HttpServer
+from services.registry.api_keys import operations as keys
+from services.registry.api_keys.parts import ApiKeys
+from services.registry.api_keys.peppers import Peppers
+from services.registry.settings import Settings
+from services.registry.tenants import operations as tenants
+from services.registry.tenants.model import Ladder
+from tests.infra import Databases, TestNats, TestPostgres, eventually, free_port
+
+ISSUER = "http://issuer.example"
+PEPPER = "p1:" + base64.b64encode(b"1" * 32).decode()
+CONNECTIONS = 32
+KEYS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the server's process is told."""
+
+    database_url: str
+    worker_database_url: str
+    nats_url: str
+    nats_seed: str
+    port: int
+    public_jwk: dict[str, str]
+
+
+class OneKey(IssuerKeys):
+    """An issuer whose only key is known; everything else of a token is verified as ever."""
+
+    def __init__(self, jwk: dict[str, str]) -> None:
+        super().__init__(ISSUER)
+        self._key = ECKey.import_key(dict(jwk))  # type: ignore[arg-type]  # text to text
+
+    async def find(self, kid: str) -> ECKey:  # noqa: ARG002  # there is one
+        return self._key
+
+
+def settings_of(place: Place) -> Settings:
+    told = {
+        "TENANTRY_MODE": "local", "TENANTRY_NATS_URL": place.nats_url, "TENANTRY_OIDC_ISSUER": ISSUER,
+        "database_url": place.database_url, "worker_database_url": place.worker_database_url,
+        "nats_seed": place.nats_seed, "service_key": "{}", "port": place.port, "erp_webhook_secret": "made-up",
+        "erp_folder": "/nowhere", "identity_admin_url": ISSUER, "identity_admin_secret": "made-up",
+        "page_token_key": "made-up", "key_peppers": PEPPER, "key_rate": 1e6, "key_cache_seconds": 300,
+    }  # fmt: skip
+    return Settings(**told)  # type: ignore[arg-type]
+
+
+def empty() -> APIRouter:
+    routes = APIRouter()
+
+    @routes.post("/empty")
+    async def nothing() -> dict[str, str]:
+        return {}
+
+    return routes
+
+
+async def serve(place: Place, core: int, ready: Connection) -> None:
+    """Both endpoints in one application, until the process is ended."""
+    os.sched_setaffinity(0, {core})
+    settings = settings_of(place)
+    database = Database("registry", place.database_url, place.worker_database_url)
+    bus = Bus("registry", place.nats_url, place.nats_seed)
+    await bus.connect()
+    clock = SystemClock()
+    found = ApiKeys(database, bus, clock, settings)
+    verifier = TokenVerifier(ISSUER, "registry", clock)
+    verifier._keys = OneKey(place.public_jwk)  # noqa: SLF001  # no issuer in a benchmark
+    routers = [*found.routers(Authenticate(verifier), PageTokens(b"made-up")), empty()]
+    app = create_api(
+        service="registry", version="1", routers=routers, health=Health({}), max_body_bytes=1_048_576,
+        request_seconds=30,
+    )  # fmt: skip
+    server = HttpServer(app, "127.0.0.1", place.port)
+    running = [asyncio.create_task(part.run()) for part in (*found.parts, server)]
+    await eventually(lambda: found.news.is_live)
+    ready.send(True)
+    await asyncio.gather(*running)
+
+
+def server_process(place: Place, core: int, ready: Connection) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    uvloop.run(serve(place, core, ready))
+
+
+@contextlib.asynccontextmanager
+async def servers() -> AsyncIterator[tuple[Databases, TestNats]]:
+    """PostgreSQL and NATS of this run."""
+    with tempfile.TemporaryDirectory(prefix="tenantry-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        postgres = await TestPostgres.start(folder / "postgres", "18")
+        nats = await TestNats.start_new(folder / "nats")
+        try:
+            await postgres.make_template()
+            databases = Databases(postgres, await postgres.clone())
+            yield databases, nats
+            await databases.close()
+        finally:
+            await nats.close()
+            await postgres.server.stop()
+
+
+async def issue(databases: Databases) -> list[str]:
+    """Keys of one tenant."""
+    database, tenant_id, now = await databases.open("registry"), uuid4(), SystemClock().now()
+    asked = tenants.NewTenant("bench", "Bench", "real", "en", "Europe/Berlin", None)
+    wanted = keys.NewKey("bench", "live", "default", "ai_console", ("read", "write"), None)
+    peppers, ladder = Peppers(PEPPER), Ladder()
+    with use_origin(actor_id="bench", actor_type="system"):
+        async with database.transaction(tenant_id) as tx:
+            await tenants.start_trial(tx, tenant_id, asked, "bench", "bench", now, ladder)
+            return [(await keys.issue(tx, tenant_id, wanted, peppers, ladder, now)).key for _ in range(KEYS)]
+
+
+def token_of(key: ECKey) -> str:
+    claims = {
+        "iss": ISSUER, "sub": "product:ai_console", "aud": ["registry"], "exp": int(time.time()) + 3600, "jti": "1",
+        "realm_access": {"roles": ["service:product:ai_console"]},
+    }  # fmt: skip
+    return jwt.encode({"alg": "ES256", "kid": "1"}, claims, key)
+
+
+def verifications(issued: list[str], token: str) -> list[bytes]:
+    headers = {"Authorization": f"Bearer {token}"}
+    return [
+        request_of("/internal/api-keys/verify", json.dumps({"key": key, "scope": "read"}).encode(), headers)
+        for key in issued
+    ]
+
+
+async def measure(port: int, asked: list[bytes], seconds: float) -> tuple[float, float]:
+    """(answers per second, p99 in milliseconds)."""
+    found = await drive(port, asked, seconds, CONNECTIONS)
+    return len(found) / seconds, sorted(found)[int(len(found) * 0.99)]
+
+
+async def rounds(report: Report, port: int, good: list[bytes], count: int, seconds: float) -> None:
+    nothing = [request_of("/empty", b"{}", {})]
+    await measure(port, good, 1.0)  # warm: every key is in memory
+    await measure(port, nothing, 1.0)
+    for _ in range(count):
+        for name, asked in (("empty endpoint", nothing), ("verify", good)):
+            rate, p99 = await measure(port, asked, seconds)
+            report.add(f"{name}, requests/s", rate)
+            report.add(f"{name}, p99 ms at {CONNECTIONS} connections", p99)
+    alone = await drive(port, good, seconds, 1)
+    report.add("verify, one caller: p50 ms", statistics.median(alone))
+    report.add("verify, one caller: p99 ms", sorted(alone)[int(len(alone) * 0.99)])
+
+
+async def main() -> None:
+    report = Report("registry", arguments(__doc__))
+    count, seconds = (4, 3.0) if report.chosen.quick else (8, 10.0)
+    cores = sorted(os.sched_getaffinity(0))
+    async with servers() as (databases, nats):
+        signing = ECKey.generate_key("P-256")
+        dsns = databases.dsns("registry")
+        place = Place(
+            dsns.database_url, dsns.worker_database_url, nats.url, nats.seed("registry"), free_port(),
+            {name: str(value) for name, value in signing.as_dict(private=False).items()},
+        )  # fmt: skip
+        good = verifications(await issue(databases), token_of(signing))
+        mine, theirs = multiprocessing.Pipe()
+        process = multiprocessing.get_context("spawn").Process(
+            target=server_process, args=(place, cores[-1], theirs), daemon=True
+        )
+        process.start()
+        await asyncio.to_thread(mine.recv)
+        if len(cores) > 1:
+            os.sched_setaffinity(0, set(cores[:-1]))
+        try:
+            await rounds(report, place.port, good, count, seconds)
+        finally:
+            process.terminate()
+            process.join()
+    report.ratio("verify_vs_empty_endpoint", "verify, requests/s", "empty endpoint, requests/s")
+    report.finish()
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    uvloop.run(main())

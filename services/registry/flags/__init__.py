@@ -1,0 +1,1 @@
+"""Flags: what is switched for the platform or for a tenant, and who did it why."""

@@ -1,0 +1,1 @@
+"""Version floors: the lowest version of a desktop that may come in."""

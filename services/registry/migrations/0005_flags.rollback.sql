@@ -1,0 +1,2 @@
+drop table version_floor_change, version_floor, flag_change, flag;
+drop function tell_keeper();

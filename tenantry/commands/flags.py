@@ -1,0 +1,95 @@
+"""`flags list|set|clear|history`: what is switched for the platform or for a tenant."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from contracts.flags import FLAGS, Flag, Value
+from tenantry.commands import running
+from tenantry.commands.folder import run
+from tenantry.commands.registry_calls import Registry
+from tenantry.commands.running import AsJson
+
+flags = typer.Typer(no_args_is_help=True, help="What is switched, for the platform or for a tenant.")
+Name = Annotated[str, typer.Argument(help="The flag; `flags list` shows all.")]
+Tenant = Annotated[UUID | None, typer.Option(help="For this tenant instead of the platform.")]
+Reason = Annotated[str, typer.Option(help="Why; kept in the history.", prompt=True)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+SHOWN = ("name", "effective", "source", "value", "changed_by", "changed_at", "reason")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    app.add_typer(flags, name="flags")
+
+
+@flags.command("list")
+def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Every flag with the value that is in force and where it comes from."""
+    answer = run(Registry().get("/v1/flags", {"tenant_id": tenant}))
+    show("Flags", answer.json()["flags"], as_json=as_json)
+
+
+@flags.command("set")
+def set_(
+    name: Name,
+    value: Annotated[str, typer.Argument(help="true or false, a number, or a word.")],
+    reason: Reason,
+    tenant: Tenant = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Set a flag; in force everywhere within a second."""
+    body = {"value": value_of(FLAGS.get(name), value), "reason": reason}
+    if name in FLAGS and body["value"] == FLAGS[name].blocks_when:
+        ask(f"{FLAGS[name].about}\nSet {name} to {value} for {who(tenant)}?", yes=yes)
+    told = run(Registry().change("PUT", f"/v1/flags/{name}", {"tenant_id": tenant}, body))
+    show(f"{name} is set", [told], as_json=as_json)
+
+
+@flags.command()
+def clear(
+    name: Name, reason: Reason, tenant: Tenant = None, yes: Yes = False, as_json: AsJson = False
+) -> None:
+    """Clear a flag: a tenant follows the platform again, the platform the default."""
+    query = {"tenant_id": tenant, "reason": reason}
+    if name in FLAGS and FLAGS[name].blocks_when is not None:
+        ask(
+            f"{FLAGS[name].about}\nClear {name} for {who(tenant)}? What is in force there then may block.",
+            yes=yes,
+        )
+    told = run(Registry().change("DELETE", f"/v1/flags/{name}", query))
+    show(f"{name} is cleared", [told], as_json=as_json)
+
+
+@flags.command()
+def history(name: Name, tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Who changed it to what, when and why; the newest first."""
+    answer = run(Registry().get(f"/v1/flags/{name}/history", {"tenant_id": tenant}))
+    running.show(f"History of {name}", answer.json()["changes"], as_json=as_json)
+
+
+def value_of(flag: Flag | None, text: str) -> Value:
+    """The value that a word stands for; one that does not fit goes as it is, and the registry says what would."""
+    if flag is not None and flag.kind == "bool" and text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    if flag is not None and flag.kind == "int" and text.lstrip("-").isdecimal():
+        return int(text)
+    return text
+
+
+def who(tenant: UUID | None) -> str:
+    return f"the tenant {tenant}" if tenant else "the whole platform"
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Ends the command unless somebody agrees."""
+    if not yes:
+        typer.confirm(question, abort=True, err=True)
+
+
+def show(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """All for a script, the telling part for people."""
+    told = rows if as_json else [{name: row[name] for name in SHOWN} for row in rows]
+    running.show(title, told, as_json=as_json)
