@@ -70,7 +70,7 @@ class OneKey(IssuerKeys):
 
     def __init__(self, jwk: dict[str, str]) -> None:
         super().__init__(ISSUER)
-        self._key = ECKey.import_key(dict(jwk))  # type: ignore[arg-type]  # text to text
+        self._key = ECKey.import_key(dict(jwk))
 
     async def find(self, kid: str) -> ECKey:  # noqa: ARG002  # there is one
         return self._key

@@ -21,7 +21,14 @@ MAY_PUBLISH = (
     "tests/",
     "bench/",
 )
-MAY_IMPORT_NATS = (*MAY_PUBLISH, "chassis/news.py", "tenantry/", "deploy/", "services/bff/feed_reader.py")
+MAY_IMPORT_NATS = (
+    *MAY_PUBLISH,
+    "chassis/news.py",
+    "chassis/watched.py",
+    "tenantry/",
+    "deploy/",
+    "services/bff/feed_reader.py",
+)
 MAY_READ_ENVIRONMENT = ("chassis/settings.py", "tenantry/", "tests/", "bench/", "scripts/")
 MAY_COMMIT = ("chassis/db.py", "chassis/migrate.py", "tenantry/issuer/", "desktop/", "tests/")
 LONGEST_FILE = 400

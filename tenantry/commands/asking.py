@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 import httpx
+import typer
 
 from tenantry.commands import running
 from tenantry.stack.errors import StackError
@@ -21,14 +22,19 @@ class Operator:
     async def get(self, path: str, **parameters: Any) -> Any:
         return (await self._call("GET", path, params=given(parameters))).json()
 
+    async def post(self, path: str, body: Any, **parameters: Any) -> Any:
+        """What changes nothing and still needs a body."""
+        return (await self._call("POST", path, json=body, params=given(parameters))).json()
+
     async def change(
-        self, method: str, path: str, body: Any | None = None, *, of: str | None = None
+        self, method: str, path: str, body: Any | None = None, *, of: str | None = None, **parameters: Any
     ) -> dict[str, Any]:
         """One change under a key of its own; `of` is what is changed: its ETag is read first and must still hold."""
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         if of is not None:
-            headers["If-Match"] = (await self._call("GET", of)).headers["etag"]
-        answer = await self._call(method, path, json=body, headers=headers)
+            seen = {name: value for name, value in parameters.items() if name == "tenant_id"}
+            headers["If-Match"] = (await self._call("GET", of, params=given(seen))).headers["etag"]
+        answer = await self._call(method, path, json=body, headers=headers, params=given(parameters))
         found: dict[str, Any] = answer.json() if answer.content else {}
         return found
 
@@ -75,3 +81,9 @@ def refusal(answer: httpx.Response) -> str:
     if allowed := problem.get("allowed_transitions"):
         helps.append(f"allowed are: {', '.join(allowed)}")
     return "; ".join([f"{problem.get('code')}: {problem.get('detail')}", *helps])
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ends the command unless somebody agrees; asks on standard error, for the output may go to a script."""
+    if not yes:
+        typer.confirm(question, abort=True, err=True)

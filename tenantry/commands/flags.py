@@ -7,8 +7,8 @@ import typer
 
 from contracts.flags import FLAGS, Flag, Value
 from tenantry.commands import running
+from tenantry.commands.asking import Operator, confirm
 from tenantry.commands.folder import run
-from tenantry.commands.registry_calls import Registry
 from tenantry.commands.running import AsJson
 
 flags = typer.Typer(no_args_is_help=True, help="What is switched, for the platform or for a tenant.")
@@ -27,8 +27,8 @@ def register(app: typer.Typer) -> None:
 @flags.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Every flag with the value that is in force and where it comes from."""
-    answer = run(Registry().get("/v1/flags", {"tenant_id": tenant}))
-    show("Flags", answer.json()["flags"], as_json=as_json)
+    found = run(Operator("registry").get("/v1/flags", tenant_id=tenant))
+    show("Flags", found["flags"], as_json=as_json)
 
 
 @flags.command("set")
@@ -43,8 +43,8 @@ def set_(
     """Set a flag; in force everywhere within a second."""
     body = {"value": value_of(FLAGS.get(name), value), "reason": reason}
     if name in FLAGS and body["value"] == FLAGS[name].blocks_when:
-        ask(f"{FLAGS[name].about}\nSet {name} to {value} for {who(tenant)}?", yes=yes)
-    told = run(Registry().change("PUT", f"/v1/flags/{name}", {"tenant_id": tenant}, body))
+        confirm(f"{FLAGS[name].about}\nSet {name} to {value} for {who(tenant)}?", yes=yes)
+    told = run(changed("PUT", name, body, tenant_id=tenant))
     show(f"{name} is set", [told], as_json=as_json)
 
 
@@ -53,21 +53,20 @@ def clear(
     name: Name, reason: Reason, tenant: Tenant = None, yes: Yes = False, as_json: AsJson = False
 ) -> None:
     """Clear a flag: a tenant follows the platform again, the platform the default."""
-    query = {"tenant_id": tenant, "reason": reason}
     if name in FLAGS and FLAGS[name].blocks_when is not None:
-        ask(
+        confirm(
             f"{FLAGS[name].about}\nClear {name} for {who(tenant)}? What is in force there then may block.",
             yes=yes,
         )
-    told = run(Registry().change("DELETE", f"/v1/flags/{name}", query))
+    told = run(changed("DELETE", name, tenant_id=tenant, reason=reason))
     show(f"{name} is cleared", [told], as_json=as_json)
 
 
 @flags.command()
 def history(name: Name, tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Who changed it to what, when and why; the newest first."""
-    answer = run(Registry().get(f"/v1/flags/{name}/history", {"tenant_id": tenant}))
-    running.show(f"History of {name}", answer.json()["changes"], as_json=as_json)
+    found = run(Operator("registry").get(f"/v1/flags/{name}/history", tenant_id=tenant))
+    running.show(f"History of {name}", found["changes"], as_json=as_json)
 
 
 def value_of(flag: Flag | None, text: str) -> Value:
@@ -83,10 +82,9 @@ def who(tenant: UUID | None) -> str:
     return f"the tenant {tenant}" if tenant else "the whole platform"
 
 
-def ask(question: str, *, yes: bool) -> None:
-    """Ends the command unless somebody agrees."""
-    if not yes:
-        typer.confirm(question, abort=True, err=True)
+async def changed(method: str, name: str, body: Any = None, **parameters: Any) -> dict[str, Any]:
+    path = f"/v1/flags/{name}"
+    return await Operator("registry").change(method, path, body, of=path, **parameters)
 
 
 def show(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:

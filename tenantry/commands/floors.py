@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from tenantry.commands import running
-from tenantry.commands.flags import Reason, Tenant, Yes, ask, who
+from tenantry.commands.asking import Operator, confirm
+from tenantry.commands.flags import Reason, Tenant, Yes, who
 from tenantry.commands.folder import run
-from tenantry.commands.registry_calls import Registry
 from tenantry.commands.running import AsJson
 
 floors = typer.Typer(no_args_is_help=True, help="The lowest version of a desktop that may come in.")
@@ -25,8 +25,8 @@ def register(app: typer.Typer) -> None:
 @floors.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """The floors in force; for a tenant with those of the platform that it follows."""
-    answer = run(Registry().get("/v1/version-floors", {"tenant_id": tenant}))
-    show("Version floors", answer.json()["floors"], as_json=as_json)
+    found = run(Operator("registry").get("/v1/version-floors", tenant_id=tenant))
+    show("Version floors", found["floors"], as_json=as_json)
 
 
 @floors.command("set")
@@ -61,22 +61,18 @@ def set_(  # noqa: PLR0913, PLR0917  # one per option of the command line
         "url": url,
         "unknown": "block" if unknown_blocked else "allow",
     }
-    path, query = f"/v1/version-floors/{platform}/{channel}", {"tenant_id": tenant}
-    registry = Registry()
+    path, registry = f"/v1/version-floors/{platform}/{channel}", Operator("registry")
     if enforce or block:
-        ask(
-            f"{reach(registry, path, query, body)}\nSet the floor of {platform}/{channel} for {who(tenant)}?",
-            yes=yes,
-        )
-    told = run(registry.change("PUT", path, query, {**body, "reason": reason}))
+        met = run(registry.post(f"{path}/preview", body, tenant_id=tenant))
+        confirm(f"{reach(met)}\nSet the floor of {platform}/{channel} for {who(tenant)}?", yes=yes)
+    told = run(registry.change("PUT", path, {**body, "reason": reason}, of=path, tenant_id=tenant))
     show(f"{platform}/{channel} has a floor", [told], as_json=as_json)
 
 
-def reach(registry: Registry, path: str, query: dict[str, Any], body: dict[str, Any]) -> str:
+def reach(preview: dict[str, Any]) -> str:
     """Whom the floor could meet."""
-    told = run(registry.send("POST", f"{path}/preview", query, body)).json()
-    met = f"At most {told['devices_at_most']} devices of {told['tenants_at_most']} tenants are met"
-    return f"{met}: {told['why_at_most']}."
+    met = f"At most {preview['devices_at_most']} devices of {preview['tenants_at_most']} tenants are met"
+    return f"{met}: {preview['why_at_most']}."
 
 
 @floors.command()
@@ -84,16 +80,17 @@ def clear(
     platform: Platform, channel: Channel, reason: Reason, tenant: Tenant = None, as_json: AsJson = False
 ) -> None:
     """Take a floor away, at once: a tenant follows the platform's again."""
-    query = {"tenant_id": tenant, "reason": reason}
-    told = run(Registry().change("DELETE", f"/v1/version-floors/{platform}/{channel}", query))
+    path = f"/v1/version-floors/{platform}/{channel}"
+    told = run(Operator("registry").change("DELETE", path, of=path, tenant_id=tenant, reason=reason))
     show(f"{platform}/{channel} has no floor here", [told], as_json=as_json)
 
 
 @floors.command()
 def history(platform: Platform, channel: Channel, tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Who changed it to what, when and why; the newest first."""
-    answer = run(Registry().get(f"/v1/version-floors/{platform}/{channel}/history", {"tenant_id": tenant}))
-    running.show(f"History of {platform}/{channel}", answer.json()["changes"], as_json=as_json)
+    path = f"/v1/version-floors/{platform}/{channel}/history"
+    found = run(Operator("registry").get(path, tenant_id=tenant))
+    running.show(f"History of {platform}/{channel}", found["changes"], as_json=as_json)
 
 
 def show(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:

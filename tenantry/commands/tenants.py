@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 
 from tenantry.commands import running
-from tenantry.commands.asking import Operator
+from tenantry.commands.asking import Operator, confirm
 from tenantry.commands.folder import run
 from tenantry.commands.running import AsJson, console
 
@@ -37,11 +37,6 @@ def tell(found: dict[str, Any], *, as_json: bool) -> None:
         return
     rows = [{"what": name, "is": value} for name, value in found.items() if value not in (None, [])]
     running.show(str(found.get("slug", "")), rows, as_json=False)
-
-
-def confirm(question: str, *, yes: bool) -> None:
-    if not yes:
-        typer.confirm(question, abort=True)
 
 
 @tenants.command("list")

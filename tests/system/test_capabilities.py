@@ -27,6 +27,7 @@ DEVICE = "a device with its proof"
 TENANT = "/v1/tenants/{tenant_id}"
 DIRECTORY = "/internal/v1/directory/tenants/{tenant_id}"
 BFF = "/bff/backoffice/v1"
+FLOOR = "/v1/version-floors/{platform}/{channel}"
 
 # Written out by hand: an endpoint that is not here fails the test, so that who may call it has to be meant.
 TABLE: dict[str, dict[str, Any]] = {
@@ -60,6 +61,18 @@ TABLE: dict[str, dict[str, Any]] = {
         "POST /internal/api-keys/verify": ("product:notetaker",),
         f"GET {TENANT}/usage": Capability.USAGE_READ,
         "POST /internal/usage": ("product:notetaker",),
+        "GET /v1/flags": Capability.PLATFORM_FLAG_READ,
+        "GET /v1/flags/{name}": Capability.PLATFORM_FLAG_READ,
+        "GET /v1/flags/{name}/history": Capability.PLATFORM_FLAG_READ,
+        "GET /v1/flags/{name}/overrides": Capability.PLATFORM_FLAG_READ,
+        "PUT /v1/flags/{name}": Capability.PLATFORM_FLAG_MANAGE,
+        "DELETE /v1/flags/{name}": Capability.PLATFORM_FLAG_MANAGE,
+        "GET /v1/version-floors": Capability.PLATFORM_FLAG_READ,
+        f"GET {FLOOR}": Capability.PLATFORM_FLAG_READ,
+        f"GET {FLOOR}/history": Capability.PLATFORM_FLAG_READ,
+        f"POST {FLOOR}/preview": Capability.PLATFORM_FLAG_READ,
+        f"PUT {FLOOR}": Capability.PLATFORM_FLAG_MANAGE,
+        f"DELETE {FLOOR}": Capability.PLATFORM_FLAG_MANAGE,
         "GET /v1/me/capabilities": SIGNED_IN,
         "POST /webhooks/erpnext": SIGNED,
         "POST /v1/devices/challenges": Capability.DEVICE_ENROL,

@@ -22,8 +22,9 @@ async def test_a_process_follows_a_feed_that_was_rebuilt_and_its_clients_are_res
     databases: Databases, tmp_path: Path, http: httpx.AsyncClient, stage: Stage
 ) -> None:
     nats = await TestNats.start_new(tmp_path / "nats")
-    own = Stage(nats, databases.dsns("bff"), stage.issuer, tmp_path, stage.registry_url)
+    own = Stage(nats, databases.dsns("bff"), stage.issuer, tmp_path, stage.registry_url, stage.registry_dsns)
     try:
+        await own.say_settings()
         database: Database = await databases.open("bff")
         bff = await own.start_bff("alone", stage.registry_url, LARGE)
         desk = await Desk(stage.issuer).enrol(database)

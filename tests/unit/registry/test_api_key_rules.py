@@ -22,7 +22,7 @@ def known_key(**changed: object) -> KnownKey:
     found = KnownKey(
         uuid4(), uuid4(), "default", "ai_console", ("read",), None, False, "active", "starter", 3, True, None
     )
-    return replace(found, **changed)  # type: ignore[arg-type]
+    return replace(found, **changed)
 
 
 class Line:
@@ -104,7 +104,7 @@ def test_reasons_come_in_an_order_that_tells_strangers_nothing() -> None:
         {"scopes": ("write",)},
         {"product_ends_at": NOW},
     ):
-        ruined = replace(ruined, **mend)  # type: ignore[arg-type]
+        ruined = replace(ruined, **mend)
         codes.append(judge(ruined, asked, NOW))
     assert codes == [
         Code.WRONG_TENANT, Code.WRONG_PRODUCT, Code.REVOKED, Code.EXPIRED, Code.TENANT_ARCHIVED, Code.TENANT_FROZEN,
