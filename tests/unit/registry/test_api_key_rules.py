@@ -22,7 +22,7 @@ def known_key(**changed: object) -> KnownKey:
     found = KnownKey(
         uuid4(), uuid4(), "default", "ai_console", ("read",), None, False, "active", "starter", 3, True, None
     )
-    return replace(found, **changed)
+    return replace(found, **changed)  # type: ignore[arg-type]
 
 
 class Line:
