@@ -1,4 +1,4 @@
-"""Answers from memory: only while nothing can have been missed, and gone everywhere within a second."""
+"""Answers from memory: only while nothing can have been missed, and gone everywhere when its event comes."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ from tests.integration.registry.key_stage import VERIFY, KeyStage, Process
 from tests.integration.registry.life import BEGAN
 
 SOON = 15.0
-"""Of a memory of 30 s: a busy machine has its time, and still only an event can be so soon. How soon is `bench.registry`'s."""
+"""Of a memory of 30 s: only an event can be so soon, and a busy machine has its time."""
 
 
 async def behind(line: CutLine, dsns: ServiceDsns) -> Database:
