@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from typing import cast
 
 END_OF_HEAD = b"\r\n\r\n"
 
@@ -33,8 +34,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
         self._ask()
 
     def data_received(self, data: bytes) -> None:
@@ -84,9 +84,10 @@ async def drive(port: int, requests: list[bytes], seconds: float, connections: i
     return load.milliseconds
 
 
-def request_of(path: str, body: bytes, headers: dict[str, str]) -> bytes:
-    """One POST with a JSON body."""
-    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json"]
+def request_of(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:
+    """One request; a body is JSON."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    lines += [f"Content-Length: {len(body)}", "", ""]
-    return "\r\n".join(lines).encode() + body
+    if body:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body

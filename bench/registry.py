@@ -1,9 +1,9 @@
-"""What verifying an API key costs beside an empty endpoint of the same kind of application.
+"""What verifying an API key and reading claims cost beside an empty endpoint of the same kind of application.
 
-`python -m bench.registry [--quick] [--json FILE]`: one process on one core serves both, made by the same `create_api`:
-A `POST /empty`, which reads nothing and answers `{}`; B `POST /internal/api-keys/verify` with warm keys, a real token, a
-live subscription and the check of format, digest, tenant, product, scope and rate. A B A B in one run, with the same
-load. Then cold: every key is asked of the database.
+`python -m bench.registry [--quick] [--json FILE]`: one process on one core serves all three, made by the same `create_api`:
+`POST /empty`, which reads nothing and answers `{}`; `POST /internal/api-keys/verify` with warm keys, a real token, a live
+subscription and the check of format, digest, tenant, product, scope and rate; `GET /internal/claims/{org_id}`, which asks
+the database. By turns in one run, with the same load.
 """
 
 import asyncio
@@ -42,8 +42,10 @@ from chassis.runtime import HttpServer
 from services.registry.api_keys import operations as keys
 from services.registry.api_keys.parts import ApiKeys
 from services.registry.api_keys.peppers import Peppers
+from services.registry.entitlements import api as entitlements
 from services.registry.settings import Settings
 from services.registry.tenants import operations as tenants
+from services.registry.tenants.api import Changes
 from services.registry.tenants.model import Ladder
 from tests.infra import Databases, TestNats, TestPostgres, eventually, free_port
 
@@ -108,7 +110,9 @@ async def serve(place: Place, core: int, ready: Connection) -> None:
     found = ApiKeys(database, bus, clock, settings)
     verifier = TokenVerifier(ISSUER, "registry", clock)
     verifier._keys = OneKey(place.public_jwk)  # noqa: SLF001  # no issuer in a benchmark
-    routers = [*found.routers(Authenticate(verifier), PageTokens(b"made-up")), empty()]
+    authenticate = Authenticate(verifier)
+    claims = entitlements.router(database, authenticate, clock, Changes(database, clock, settings))
+    routers = [*found.routers(authenticate, PageTokens(b"made-up")), claims, empty()]
     app = create_api(
         service="registry", version="1", routers=routers, health=Health({}), max_body_bytes=1_048_576,
         request_seconds=30,
@@ -155,20 +159,24 @@ async def issue(databases: Databases) -> list[str]:
             return [(await keys.issue(tx, tenant_id, wanted, peppers, ladder, now)).key for _ in range(KEYS)]
 
 
-def token_of(key: ECKey) -> str:
+def token_of(key: ECKey, role: str) -> dict[str, str]:
+    """The header of a caller with this role."""
     claims = {
-        "iss": ISSUER, "sub": "product:ai_console", "aud": ["registry"], "exp": int(time.time()) + 3600, "jti": "1",
-        "realm_access": {"roles": ["service:product:ai_console"]},
+        "iss": ISSUER, "sub": role, "aud": ["registry"], "exp": int(time.time()) + 3600, "jti": "1",
+        "realm_access": {"roles": [role]},
     }  # fmt: skip
-    return jwt.encode({"alg": "ES256", "kid": "1"}, claims, key)
+    return {"Authorization": f"Bearer {jwt.encode({'alg': 'ES256', 'kid': '1'}, claims, key)}"}
 
 
-def verifications(issued: list[str], token: str) -> list[bytes]:
-    headers = {"Authorization": f"Bearer {token}"}
-    return [
-        request_of("/internal/api-keys/verify", json.dumps({"key": key, "scope": "read"}).encode(), headers)
-        for key in issued
-    ]
+def requests(issued: list[str], signing: ECKey) -> dict[str, list[bytes]]:
+    """By the name of what they ask for."""
+    product, service = token_of(signing, "service:product:ai_console"), token_of(signing, "service:bff")
+    bodies = [json.dumps({"key": key, "scope": "read"}).encode() for key in issued]
+    return {
+        "empty endpoint": [request_of("POST", "/empty", {}, b"{}")],
+        "verify": [request_of("POST", "/internal/api-keys/verify", product, body) for body in bodies],
+        "claims": [request_of("GET", "/internal/claims/bench", service)],
+    }
 
 
 async def measure(port: int, asked: list[bytes], seconds: float) -> tuple[float, float]:
@@ -177,18 +185,20 @@ async def measure(port: int, asked: list[bytes], seconds: float) -> tuple[float,
     return len(found) / seconds, sorted(found)[int(len(found) * 0.99)]
 
 
-async def rounds(report: Report, port: int, good: list[bytes], count: int, seconds: float) -> None:
-    nothing = [request_of("/empty", b"{}", {})]
-    await measure(port, good, 1.0)  # warm: every key is in memory
-    await measure(port, nothing, 1.0)
+async def rounds(
+    report: Report, port: int, asked: dict[str, list[bytes]], count: int, seconds: float
+) -> None:
+    for good in asked.values():  # warm: every key is in memory
+        await measure(port, good, 1.0)
     for _ in range(count):
-        for name, asked in (("empty endpoint", nothing), ("verify", good)):
-            rate, p99 = await measure(port, asked, seconds)
+        for name, good in asked.items():
+            rate, p99 = await measure(port, good, seconds)
             report.add(f"{name}, requests/s", rate)
             report.add(f"{name}, p99 ms at {CONNECTIONS} connections", p99)
-    alone = await drive(port, good, seconds, 1)
-    report.add("verify, one caller: p50 ms", statistics.median(alone))
-    report.add("verify, one caller: p99 ms", sorted(alone)[int(len(alone) * 0.99)])
+    for name, good in asked.items():
+        alone = await drive(port, good, seconds, 1)
+        report.add(f"{name}, one caller: p50 ms", statistics.median(alone))
+        report.add(f"{name}, one caller: p99 ms", sorted(alone)[int(len(alone) * 0.99)])
 
 
 async def main() -> None:
@@ -202,17 +212,18 @@ async def main() -> None:
             dsns.database_url, dsns.worker_database_url, nats.url, nats.seed("registry"), free_port(),
             {name: str(value) for name, value in signing.as_dict(private=False).items()},
         )  # fmt: skip
-        good = verifications(await issue(databases), token_of(signing))
+        asked = requests(await issue(databases), signing)
         mine, theirs = multiprocessing.Pipe()
         process = multiprocessing.get_context("spawn").Process(
             target=server_process, args=(place, cores[-1], theirs), daemon=True
         )
         process.start()
+        theirs.close()  # so that the end of a server that cannot start is heard
         await asyncio.to_thread(mine.recv)
         if len(cores) > 1:
             os.sched_setaffinity(0, set(cores[:-1]))
         try:
-            await rounds(report, place.port, good, count, seconds)
+            await rounds(report, place.port, asked, count, seconds)
         finally:
             process.terminate()
             process.join()

@@ -60,8 +60,10 @@ def create_api(
 
 async def refuse_unknown_parameters(request: Request) -> None:
     """A misspelt parameter is an error, not a wider answer."""
+    if not request.scope["query_string"]:
+        return
     dependant = getattr(request.scope.get("route"), "dependant", None)
-    if dependant is None or request.url.path in foreign.PATHS:
+    if dependant is None or request.scope["path"] in foreign.PATHS:
         return
     known = {field.alias for field in flat_parameters(dependant)}
     for name in request.query_params:

@@ -46,6 +46,7 @@ def compose(settings: Settings) -> Service:
     secret = settings.erp_webhook_secret.get_secret_value()
     return shared.service(
         [
+            *keys.routers(authenticate, page_tokens),
             tenants.router(database, authenticate, identity, clock, settings, page_tokens, changes),
             entitlements.router(database, authenticate, clock, changes),
             members.router(database, authenticate, identity, clock),
@@ -57,7 +58,6 @@ def compose(settings: Settings) -> Service:
             flags.router(database, authenticate, clock, page_tokens),
             floors.router(database, authenticate, clock, page_tokens),
             me.router(authenticate),
-            *keys.routers(authenticate, page_tokens),
         ],
         [
             keeper,

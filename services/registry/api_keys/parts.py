@@ -53,7 +53,7 @@ class ApiKeys:
         leak_rate = self._settings.leak_rate
         reports = Buckets(leak_rate, round(2 * leak_rate) or 1, 1)
         return [
+            verify_api.router(authenticate, self.verifier),  # the hottest first: routes are tried in order
             api.router(self._database, authenticate, self._clock, self._settings, self._peppers, page_tokens),
             leaks.router(self._database, self._clock, self._peppers, reports),
-            verify_api.router(authenticate, self.verifier),
         ]
