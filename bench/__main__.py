@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("outbox", "inbox")
+BENCHMARKS = ("outbox", "inbox", "registry")
 
 if __name__ == "__main__":
     for name in BENCHMARKS:
