@@ -60,7 +60,9 @@ class Directory:
             row = await self._ask(f"/internal/v1/directory/tenants/{tenant_id}/members/{member_id}")
         if row is None:
             return None
-        return Scope(frozenset(row["properties"]), frozenset(row["backoffice_roles"]), bool(row["is_active"]))
+        return Scope(
+            frozenset(row["properties"]), frozenset(row["backoffice_roles"]), bool(row.get("is_active", True))
+        )
 
     async def _ask(self, path: str) -> dict[str, Any] | None:
         try:

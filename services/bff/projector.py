@@ -97,7 +97,8 @@ async def deactivate(tx: Tx, envelope: Envelope, body: MemberDeactivatedV1) -> N
     ended = await rows(queries.close_sessions_of_member(tx, **who, reason="deactivated", now=envelope.time))
     for row in ended:
         closed = SessionClosedV1(
-            **who,
+            tenant_id=body.tenant_id,
+            member_id=body.member_id,
             session_id=row["session_id"],
             device_id=row["device_id"],
             reason="deactivated",
