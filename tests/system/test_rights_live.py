@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from desktop.client import Desktop
-from tenantry.demo.world import Person, Tenant, World
+from desktop.errors import Refused, SignInRequired
+from tenantry.demo.world import PROPERTY, Person, Tenant, World
 from tenantry.stack.stack import Stack
 from tests.infra import eventually
 
@@ -113,8 +114,8 @@ async def test_a_deactivated_member_is_out_within_a_second(seat: Seat) -> None:
     with pytest.raises(Refused) as refused:
         await desktop.sessions.bootstrap()
     assert (refused.value.status, refused.value.problem["code"]) == (403, "BFF.MEMBER_DEACTIVATED")
+    assert desktop.session is not None
     with pytest.raises(Refused) as refused:
-        assert desktop.session is not None
         await desktop.sessions.heartbeat(desktop.session, {"app_version": "1.0.0"})
     assert refused.value.problem["code"] == "BFF.MEMBER_DEACTIVATED"
 
