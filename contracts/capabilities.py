@@ -90,7 +90,12 @@ OPERATORS: Mapping[str, frozenset[Capability]] = {
     RealmRole.SUPPORT_ENGINEER: READING | {Capability.PLATFORM_IMPERSONATE},
     RealmRole.SALES_REP: frozenset({Capability.PLATFORM_LEAD_OWN}),
     RealmRole.CUSTOMER_SUCCESS: frozenset(
-        {Capability.PLATFORM_TENANT_READ, Capability.TENANT_READ, Capability.PLATFORM_SCOPE_VERIFY}
+        {
+            Capability.PLATFORM_TENANT_READ,
+            Capability.TENANT_READ,
+            Capability.MEMBER_READ,  # who verifies a scope must see it
+            Capability.PLATFORM_SCOPE_VERIFY,
+        }
     ),
     RealmRole.SRE: frozenset({Capability.PLATFORM_FLAG_READ, Capability.PLATFORM_ROLLBACK_PLAY}),
 }

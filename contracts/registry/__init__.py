@@ -16,7 +16,9 @@ from contracts.registry.people import (
     MemberEvent,
     MemberInvitedV1,
     MemberJoinedV1,
+    MemberRolesChangedV1,
     MemberScopeChangedV1,
+    PropertyScope,
 )
 from contracts.registry.platform import (
     FlagChangedV1,
@@ -27,6 +29,11 @@ from contracts.registry.products import (
     ProductPublishedV1,
     ProductRetiredV1,
     UsageQuotaReachedV1,
+)
+from contracts.registry.projects import (
+    ProjectArchivedV1,
+    ProjectCreatedV1,
+    ProjectEvent,
 )
 from contracts.registry.tenants import (
     EntitledProduct,
@@ -63,10 +70,13 @@ EVENTS: tuple[type[Event], ...] = (
     EntitlementsChangedV1,
     MemberInvitedV1,
     MemberJoinedV1,
+    MemberRolesChangedV1,
     MemberScopeChangedV1,
     MemberDeactivatedV1,
     DeviceEnrolledV1,
     DeviceRevokedV1,
+    ProjectCreatedV1,
+    ProjectArchivedV1,
     ApiKeyCreatedV1,
     ApiKeyRotatedV1,
     ApiKeyRevokedV1,
@@ -96,10 +106,15 @@ __all__ = [
     "MemberEvent",
     "MemberInvitedV1",
     "MemberJoinedV1",
+    "MemberRolesChangedV1",
     "MemberScopeChangedV1",
     "Plan",
     "ProductPublishedV1",
     "ProductRetiredV1",
+    "ProjectArchivedV1",
+    "ProjectCreatedV1",
+    "ProjectEvent",
+    "PropertyScope",
     "RegistrySourceHeartbeatV1",
     "TenantActivatedV1",
     "TenantArchivedV1",

@@ -3,7 +3,7 @@
 from typing import ClassVar
 from uuid import UUID
 
-from contracts.event import Event
+from contracts.event import Event, Part
 
 
 class MemberEvent(Event):
@@ -37,17 +37,35 @@ class MemberJoinedV1(MemberEvent):
     properties: tuple[str, ...]
 
 
+class MemberRolesChangedV1(MemberEvent):
+    """The member's roles in its organisation after a change; its tokens say so from the next one on."""
+
+    type: ClassVar = "registry.member.roles_changed.v1"
+
+    org_roles: tuple[str, ...]
+
+
+class PropertyScope(Part):
+    """What a member may do at one property; without a role it looks on."""
+
+    property: str
+    backoffice_roles: tuple[str, ...]
+
+
 class MemberScopeChangedV1(MemberEvent):
-    """The member's whole scope after a change: where it may work, and as what."""
+    """The member's whole scope after a change: where it may work, and as what. Said once per change, never for a repeat."""
 
     type: ClassVar = "registry.member.scope_changed.v1"
 
     backoffice_roles: tuple[str, ...]
+    """Of all its properties together."""
     properties: tuple[str, ...]
+    scopes: tuple[PropertyScope, ...] | None = None
+    """The same by property."""
 
 
 class MemberDeactivatedV1(MemberEvent):
-    """The member may no longer come in."""
+    """The member may no longer come in: its sessions end and it has no scope any more. `joined` takes this back."""
 
     type: ClassVar = "registry.member.deactivated.v1"
 

@@ -10,6 +10,7 @@ from contracts.registry import (
     DeviceEnrolledV1,
     DeviceRevokedV1,
     EntitlementsChangedV1,
+    MemberDeactivatedV1,
     MemberJoinedV1,
     MemberScopeChangedV1,
     TenantActivatedV1,
@@ -22,7 +23,7 @@ from contracts.sync import RecordChangedV1
 TO_ALL: frozenset[type[Event]] = frozenset(
     {TenantActivatedV1, TenantFrozenV1, TenantReactivatedV1, TenantArchivedV1, EntitlementsChangedV1}
 )
-TO_MEMBER: frozenset[type[Event]] = frozenset({MemberJoinedV1, MemberScopeChangedV1})
+TO_MEMBER: frozenset[type[Event]] = frozenset({MemberJoinedV1, MemberScopeChangedV1, MemberDeactivatedV1})
 TO_DEVICE: frozenset[type[Event]] = frozenset({DeviceEnrolledV1, DeviceRevokedV1})
 SHOWN: frozenset[type[Event]] = TO_ALL | TO_MEMBER | TO_DEVICE | {RecordChangedV1}
 

@@ -1,6 +1,7 @@
 """What the door knows of tenants, devices and members; the unknown is asked from the registry, refused if that is down."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -21,6 +22,8 @@ class Scope:
 
     properties: frozenset[str]
     backoffice_roles: frozenset[str]
+    is_active: bool = True
+    """False for a member that was deactivated."""
 
 
 class Directory:
@@ -57,14 +60,16 @@ class Directory:
             row = await self._ask(f"/internal/v1/directory/tenants/{tenant_id}/members/{member_id}")
         if row is None:
             return None
-        return Scope(frozenset(row["properties"]), frozenset(row["backoffice_roles"]))
+        return Scope(
+            frozenset(row["properties"]), frozenset(row["backoffice_roles"]), bool(row.get("is_active", True))
+        )
 
-    async def _ask(self, path: str) -> dict[str, str] | None:
+    async def _ask(self, path: str) -> dict[str, Any] | None:
         try:
             answer = await self._http.get(path)
             if answer.status_code == 404:
                 return None
-            found: dict[str, str] = answer.raise_for_status().json()
+            found: dict[str, Any] = answer.raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
             raise RegistryUnavailable(f"the registry cannot be asked: {error!r}") from error
         return found

@@ -12,7 +12,13 @@ from chassis.switches import Switches
 from contracts.claims import Claims
 from services.bff.bounds import DISABLED_SECONDS
 from services.bff.directory import Directory, Scope
-from services.bff.errors import BackofficeDisabled, DeviceUnknown, ProofRefused, TenantDisabled
+from services.bff.errors import (
+    BackofficeDisabled,
+    DeviceUnknown,
+    MemberDeactivated,
+    ProofRefused,
+    TenantDisabled,
+)
 
 OPEN_STATES = frozenset({"trial", "active", "frozen"})
 """A frozen tenant reads on; its writes are refused elsewhere."""
@@ -93,6 +99,8 @@ class Door:
         scope = await self._directory.scope_of(claims.tenant_id, claims.sub)
         if scope is None:
             scope = Scope(frozenset(), frozenset())
+        if not scope.is_active:
+            raise deactivated()
         return Guest(claims, claims.tenant_id, device_id, claims.sub, scope)
 
     async def _verified(self, token: str) -> Claims:
@@ -117,6 +125,13 @@ class Door:
             )
         except DpopError as error:
             raise _refusal(_error_of(error), error.reason, error.detail) from error
+
+
+def deactivated() -> MemberDeactivated:
+    return MemberDeactivated(
+        "you were deactivated; ask your IT admin to add you again",
+        french="votre accès est désactivé ; demandez à votre administrateur de vous ajouter à nouveau",
+    )
 
 
 def challenge(error: str | None) -> dict[str, str]:

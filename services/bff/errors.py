@@ -5,6 +5,7 @@ DomainError
 ├── BackofficeDisabled  503 BFF.BACKOFFICE_DISABLED, with Retry-After
 ├── TenantDisabled      403 BFF.TENANT_DISABLED
 ├── DeviceUnknown       403 BFF.DEVICE_UNKNOWN
+├── MemberDeactivated   403 BFF.MEMBER_DEACTIVATED
 ├── PropertyOutOfScope  403 BFF.PROPERTY_OUT_OF_SCOPE
 └── SessionNotFound     404 BFF.SESSION_NOT_FOUND
 """
@@ -35,6 +36,12 @@ class DeviceUnknown(Forbidden):
     """The device is not enrolled, or was revoked."""
 
     code = "BFF.DEVICE_UNKNOWN"
+
+
+class MemberDeactivated(Forbidden):
+    """The member was deactivated; it may come in again after it was added again."""
+
+    code = "BFF.MEMBER_DEACTIVATED"
 
 
 class PropertyOutOfScope(Forbidden):

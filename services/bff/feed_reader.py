@@ -13,7 +13,13 @@ from nats.js.api import ConsumerConfig, DeliverPolicy, RawStreamMsg, StreamInfo
 
 from chassis.bus import Bus, BusUnavailable
 from chassis.errors import Transient
-from contracts.registry import DeviceRevokedV1, MemberScopeChangedV1, TenantArchivedV1
+from contracts.registry import (
+    DeviceRevokedV1,
+    MemberDeactivatedV1,
+    MemberJoinedV1,
+    MemberScopeChangedV1,
+    TenantArchivedV1,
+)
 from contracts.subjects import FEED, FEED_PREFIX, feed_subject
 from services.bff.frames import Cursor, event_frame
 from services.bff.hub import Hub
@@ -24,7 +30,9 @@ RETRY_SECONDS = 1.0
 LOOK_SECONDS = 0.2
 ENDS = {
     MemberScopeChangedV1.type: "resync",
+    MemberJoinedV1.type: "resync",  # said again of a member that was added again, with another scope perhaps
     DeviceRevokedV1.type: "session.revoked",
+    MemberDeactivatedV1.type: "session.revoked",
     TenantArchivedV1.type: "tenant.disabled",
 }
 """Events after which a stream may no longer be what it was opened as, and what it is told."""

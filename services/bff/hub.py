@@ -4,13 +4,16 @@ Every connection receives strictly increasing stream sequences over its audience
 buffered for it, its cursor is kept, and it goes on from the ring when it has drained.
 """
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
 from services.bff.frames import Cursor, control_frame
 from services.bff.ring import Entry, Ring
+
+MOST_ENDS = 10_000
+"""So many ends are remembered for those who are just coming in; much more than come in at once."""
 
 
 class Sink(Protocol):
@@ -35,6 +38,8 @@ class Stream:
     sink: Sink
     ends_at: float
     beats_at: float
+    admitted_at: int = 0
+    """Where the feed stood before the door looked."""
     position: int = 0
     parked_at: float | None = None
 
@@ -68,6 +73,10 @@ class Hub:
     _streams: dict[UUID, set[Stream]] = field(default_factory=lambda: defaultdict(set))
     _devices: dict[tuple[UUID, UUID], Stream] = field(default_factory=dict)
     _parked: set[Stream] = field(default_factory=set)
+    _ends: OrderedDict[tuple[UUID, str], tuple[int, str]] = field(default_factory=OrderedDict)
+    """(tenant, audience) → the last event that ended its hearers, and what they were told."""
+    _ends_floor: int = 0
+    """Ends up to here may be forgotten."""
 
     def __post_init__(self) -> None:
         self.started_at = self.head
@@ -89,6 +98,8 @@ class Hub:
             self.say_bye(stream, "epoch_changed")
         self._rings.clear()
         self.tails.clear()
+        self._ends.clear()
+        self._ends_floor = 0
         self.epoch, self.head, self.started_at = epoch, head, head
 
     def take(self, tenant_id: UUID, entry: Entry, now: float) -> None:
@@ -105,9 +116,22 @@ class Hub:
 
     def _end_hearers(self, tenant_id: UUID, entry: Entry) -> None:
         """Their audiences or their right to be here changed; whoever comes back is looked at anew by the door."""
+        self._ends[(tenant_id, entry.audience)] = (entry.seq, entry.ends)
+        self._ends.move_to_end((tenant_id, entry.audience))
+        if len(self._ends) > MOST_ENDS:
+            _, (self._ends_floor, _) = self._ends.popitem(last=False)
         for stream in list(self._streams.get(tenant_id, ())):
             if entry.audience in stream.audiences:
                 self._let_go(stream, control_frame(entry.ends, {"reason": entry.ends}))
+
+    def end_if_outdated(self, stream: Stream) -> None:
+        """For one that was just attached: what the door saw of it may have changed before it could hear so."""
+        said = [self._ends.get((stream.tenant_id, audience)) for audience in stream.audiences]
+        words = [word for seq, word in filter(None, said) if seq > stream.admitted_at]
+        if not words and stream.admitted_at < self._ends_floor:
+            words = ["resync"]
+        if words:
+            self._let_go(stream, control_frame(words[0], {"reason": words[0]}))
 
     def passed(self, seq: int) -> None:
         """A message that is for nobody here; the head moves on."""

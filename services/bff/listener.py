@@ -20,6 +20,7 @@ from services.bff.api import STREAM_PATH
 from services.bff.audiences import audiences_of
 from services.bff.bounds import MAX_HEADERS, MAX_URL, OPENING_SECONDS
 from services.bff.door import Guest, Knock
+from services.bff.frames import Cursor
 from services.bff.hub import Stream
 from services.bff.streams import Streams
 
@@ -130,9 +131,11 @@ class StreamProtocol(asyncio.Protocol):
                     problems.problem(404, "CHASSIS.NOT_FOUND", f"GET {STREAM_PATH} is here.", language)
                 )
                 return
+            hub = self._streams.hub
+            seen = Cursor(hub.epoch, hub.head)
             guest = await self._streams.door.admit(self._knock(path))
             cursor = self.header("last-event-id") or query.get("cursor", [""])[0]
-            await self._begin(guest, cursor)
+            await self._begin(guest, cursor, seen)
         except DomainError as error:
             self._refuse(
                 problems.problem(
@@ -157,7 +160,7 @@ class StreamProtocol(asyncio.Protocol):
             self._headers.get("dpop", []),
         )
 
-    async def _begin(self, guest: Guest, cursor: str) -> None:
+    async def _begin(self, guest: Guest, cursor: str, seen: Cursor) -> None:
         if self._transport is None:
             return
         audiences = audiences_of(
@@ -169,9 +172,9 @@ class StreamProtocol(asyncio.Protocol):
         life = self._streams.life_of(guest.claims.expires_at)
         now = asyncio.get_running_loop().time()
         beat = self._streams.hub.beat_seconds * random.uniform(0.9, 1.1)  # noqa: S311  # spreads beats
-        stream = Stream(guest.tenant_id, guest.device_id, audiences, sink, now + life, now + beat)
+        stream = Stream(guest.tenant_id, guest.device_id, audiences, sink, now + life, now + beat, seen.seq)
         head = response_head(HTTPStatus.OK, {**STREAM_HEADERS, "DPoP-Nonce": self._streams.door.nonce()})
-        await self._streams.begin(stream, cursor, head)
+        await self._streams.begin(stream, cursor, head, seen.epoch)
         self._opening.cancel()
         self._stream = stream
 

@@ -7,16 +7,18 @@ from typing import Any
 import orjson
 
 from chassis import outbox
-from chassis.db import Tx, load_queries
+from chassis.db import Tx, load_queries, rows
 from chassis.ids import uuid7
 from chassis.inbox import handling
 from chassis.telemetry import inject
+from contracts.bff import SessionClosedV1
 from contracts.catalogue import EVENT_TYPES
 from contracts.envelope import Envelope, Message
 from contracts.event import Event
 from contracts.registry import (
     DeviceEnrolledV1,
     DeviceRevokedV1,
+    MemberDeactivatedV1,
     MemberJoinedV1,
     MemberScopeChangedV1,
     TenantActivatedV1,
@@ -40,7 +42,7 @@ STATUS: dict[type[Event], str] = {
     TenantDeletedV1: "deleted",
 }
 KNOWN_HERE: frozenset[type[Event]] = frozenset(
-    {*STATUS, MemberJoinedV1, MemberScopeChangedV1, DeviceEnrolledV1, DeviceRevokedV1}
+    {*STATUS, MemberJoinedV1, MemberScopeChangedV1, MemberDeactivatedV1, DeviceEnrolledV1, DeviceRevokedV1}
 )
 TYPES = frozenset(event.type for event in KNOWN_HERE | SHOWN)
 EVERYBODY = "*"
@@ -72,7 +74,37 @@ async def remember(tx: Tx, envelope: Envelope, body: Any) -> None:
             member_id=body.member_id,
             backoffice_roles=list(body.backoffice_roles),
             properties=list(body.properties),
+            is_deactivated=False,
         )
+    elif isinstance(body, MemberDeactivatedV1):
+        await deactivate(tx, envelope, body)
+
+
+async def deactivate(tx: Tx, envelope: Envelope, body: MemberDeactivatedV1) -> None:
+    """The member is known as one that may not come in; what it has open ends, unless newer things are known of it."""
+    who = {"tenant_id": body.tenant_id, "member_id": body.member_id}
+    await queries.one_word_about_a_member(tx, **who)
+    is_news = await queries.know_member(
+        tx,
+        **who,
+        aggregate_version=envelope.aggregate_version,
+        backoffice_roles=[],
+        properties=[],
+        is_deactivated=True,
+    )
+    if not is_news:
+        return
+    ended = await rows(queries.close_sessions_of_member(tx, **who, reason="deactivated", now=envelope.time))
+    for row in ended:
+        closed = SessionClosedV1(
+            tenant_id=body.tenant_id,
+            member_id=body.member_id,
+            session_id=row["session_id"],
+            device_id=row["device_id"],
+            reason="deactivated",
+            closed_at=envelope.time,
+        )
+        await outbox.add(tx, closed, aggregate_version=row["row_version"])
 
 
 async def show(tx: Tx, envelope: Envelope, body: Any) -> None:

@@ -18,16 +18,19 @@ where directory_device.aggregate_version < excluded.aggregate_version;
 select device_id, is_revoked from directory_device
 where tenant_id = :tenant_id::uuid and jkt = :jkt::text order by is_revoked, device_id desc limit 1;
 
--- name: know_member!
-insert into directory_member (tenant_id, member_id, backoffice_roles, properties, aggregate_version)
-values (:tenant_id::uuid, :member_id::text, :backoffice_roles::text[], :properties::text[], :aggregate_version::bigint)
+-- name: know_member$
+-- Null where newer things are known.
+insert into directory_member (tenant_id, member_id, backoffice_roles, properties, is_deactivated, aggregate_version)
+values (:tenant_id::uuid, :member_id::text, :backoffice_roles::text[], :properties::text[], :is_deactivated::bool,
+        :aggregate_version::bigint)
 on conflict (tenant_id, member_id) do update
 set backoffice_roles = excluded.backoffice_roles, properties = excluded.properties,
-    aggregate_version = excluded.aggregate_version
-where directory_member.aggregate_version < excluded.aggregate_version;
+    is_deactivated = excluded.is_deactivated, aggregate_version = excluded.aggregate_version
+where directory_member.aggregate_version < excluded.aggregate_version
+returning member_id;
 
 -- name: member_by_id^
-select backoffice_roles, properties from directory_member
+select backoffice_roles, properties, not is_deactivated as is_active from directory_member
 where tenant_id = :tenant_id::uuid and member_id = :member_id::text;
 
 -- name: next_in_audience$
@@ -41,6 +44,14 @@ where tenant_id = :tenant_id::uuid and audience = any(:audiences::text[]);
 
 -- name: one_at_a_time$
 select pg_advisory_xact_lock(hashtextextended('bff:session:' || :device_id::uuid::text, 0));
+
+-- name: one_word_about_a_member$
+select pg_advisory_xact_lock(hashtextextended('bff:member:' || :tenant_id::uuid::text || '/' || :member_id::text, 0));
+
+-- name: close_sessions_of_member
+update session set closed_at = :now::timestamptz, close_reason = :reason::text, row_version = row_version + 1
+where tenant_id = :tenant_id::uuid and member_id = :member_id::text and closed_at is null
+returning session_id, device_id, row_version;
 
 -- name: open_session_of_device^
 select session_id, member_id, row_version from session

@@ -8,7 +8,7 @@ from chassis import outbox
 from chassis.db import Tx
 from chassis.ids import uuid7
 from contracts.bff import SessionClosedV1, SessionOpenedV1, SessionReplacedV1
-from services.bff.door import Guest
+from services.bff.door import Guest, deactivated
 from services.bff.errors import PropertyOutOfScope, SessionNotFound
 from services.bff.projector import queries
 
@@ -16,9 +16,10 @@ from services.bff.projector import queries
 async def open_session(
     tx: Tx, guest: Guest, asked: Any, now: datetime, seconds: float
 ) -> tuple[UUID, datetime]:
-    """Raises PropertyOutOfScope. Answers the session and when it ends."""
+    """Raises PropertyOutOfScope, MemberDeactivated. Answers the session and when it ends."""
     if asked.property not in guest.scope.properties:
         raise PropertyOutOfScope(f"you do not work at property {asked.property!r}")
+    await require_still_active(tx, guest)
     session_id, expires_at = uuid7(), now + timedelta(seconds=seconds)
     who = {"tenant_id": guest.tenant_id, "device_id": guest.device_id}
     # A row lock is not enough: there may be no row yet, and who waited for one finds it closed and not its successor.
@@ -59,6 +60,18 @@ async def open_session(
     )
     await outbox.add(tx, opened, aggregate_version=1)
     return session_id, expires_at
+
+
+async def require_still_active(tx: Tx, guest: Guest) -> None:
+    """The door let the member in a moment ago; either this sees that it was deactivated, or that sees the new session.
+
+    Raises MemberDeactivated.
+    """
+    who = {"tenant_id": guest.tenant_id, "member_id": guest.member_id}
+    await queries.one_word_about_a_member(tx, **who)
+    row = await queries.member_by_id(tx, **who)
+    if row is not None and not row["is_active"]:
+        raise deactivated()
 
 
 async def close_session(tx: Tx, guest: Guest, session_id: UUID, now: datetime) -> None:

@@ -45,9 +45,11 @@ class Streams:
         life = self._settings.stream_life * random.uniform(0.75, 1.25)  # noqa: S311  # spreads reconnects
         return max(1.0, min(life, token_expires_at - time.time() - BEFORE_EXPIRY_SECONDS))
 
-    async def begin(self, stream: Stream, cursor: str, head: bytes) -> None:
-        """Answer, replay and attach. Raises NotHere when this process is full, behind the client, or not reading yet."""
-        epoch = self.hub.epoch
+    async def begin(self, stream: Stream, cursor: str, head: bytes, epoch: str) -> None:
+        """Answer, replay and attach. Raises NotHere when this process is full, behind the client, or not reading yet.
+
+        `epoch` was the feed's before the door looked, as `stream.admitted_at` was its head.
+        """
         self._check_same(epoch)
         self._reader.check_opened()
         if self.hub.connections >= self._settings.max_streams:
@@ -69,7 +71,9 @@ class Streams:
             raise
         # From the test of `covers` to the end of `attach` nothing is awaited: what the ring gets meanwhile is nothing.
         self.hub.attach(stream, start, loop.time())
-        self._end_if_disabled(stream)  # it was admitted a while ago
+        # It was admitted a while ago.
+        self._end_if_disabled(stream)
+        self.hub.end_if_outdated(stream)
 
     def _check_same(self, epoch: str) -> None:
         """Neither did the process begin to stop nor the feed begin anew."""

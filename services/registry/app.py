@@ -19,7 +19,11 @@ from services.registry.floors import api as floors
 from services.registry.identity import LocalIdentity
 from services.registry.keeper import Keeper
 from services.registry.members import api as members
+from services.registry.members.pushes import MemberPusher
 from services.registry.orders import api as orders
+from services.registry.projects import api as projects
+from services.registry.properties import api as properties
+from services.registry.scopes import api as scopes
 from services.registry.settings import Settings
 from services.registry.tenants import api as tenants
 from services.registry.tenants.due import DueActions
@@ -49,7 +53,10 @@ def compose(settings: Settings) -> Service:
             *keys.routers(authenticate, page_tokens),
             tenants.router(database, authenticate, identity, clock, settings, page_tokens, changes),
             entitlements.router(database, authenticate, clock, changes),
-            members.router(database, authenticate, identity, clock),
+            members.router(database, authenticate, identity, clock, settings.ladder, page_tokens),
+            projects.router(database, authenticate, clock, settings.ladder, page_tokens),
+            properties.router(database, authenticate, clock, settings.ladder, page_tokens),
+            scopes.router(database, authenticate, clock, settings.ladder, page_tokens),
             catalogue.router(database, authenticate, clock),
             orders.router(database, LocalErp(settings.erp_folder), clock, settings.ladder, secret),
             devices.router(database, enrolling, clock, settings),
@@ -63,6 +70,7 @@ def compose(settings: Settings) -> Service:
             keeper,
             *keys.parts,
             ClaimsPusher(database, identity, clock, every=settings.push_seconds),
+            MemberPusher(database, identity, clock, every=settings.push_seconds),
             DueActions(
                 database, clock, settings.ladder, every=settings.due_seconds, batch=settings.due_batch
             ),

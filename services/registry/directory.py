@@ -12,7 +12,8 @@ from contracts.claims import Claims
 from contracts.roles import OrgRole
 from services.registry.devices.store import queries as devices
 from services.registry.entitlements import operations as entitlements
-from services.registry.errors import DeviceNotFound, TenantNotFound
+from services.registry.errors import DeviceNotFound
+from services.registry.members import store as member_store
 from services.registry.members.store import queries as members
 from services.registry.tenants import store
 
@@ -47,10 +48,9 @@ def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIR
     @routes.get("/members/{member_id}")
     async def member(tenant_id: UUID, member_id: str, caller: Annotated[Claims, only_bff]) -> dict[str, Any]:
         async with database.reading(tenant_id) as tx:
-            row = await members.member_by_id(tx, tenant_id=tenant_id, member_id=member_id)
-        if row is None:
-            raise TenantNotFound(f"the tenant has no member {member_id}")
-        return dict(row)
+            found = await member_store.member(tx, tenant_id, member_id)
+        names = ("member_id", "org_roles", "backoffice_roles", "properties", "locale", "row_version")
+        return {**{name: found[name] for name in names}, "is_active": found["deactivated_at"] is None}
 
     @routes.get("/recipients")
     async def recipients(

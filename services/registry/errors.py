@@ -31,7 +31,20 @@ DomainError
 ├── FlagValueWrong     422 REGISTRY.FLAG_VALUE_WRONG, with what would be right
 ├── FlagNotSet         409 REGISTRY.FLAG_NOT_SET
 ├── FloorInvalid       422 REGISTRY.FLOOR_INVALID, with every fault and its place
-└── FloorNotSet        409 REGISTRY.FLOOR_NOT_SET
+├── FloorNotSet        409 REGISTRY.FLOOR_NOT_SET
+├── ProjectNotFound    404 REGISTRY.PROJECT_NOT_FOUND
+├── ProjectTaken       409 REGISTRY.PROJECT_TAKEN
+├── ProjectArchived    409 REGISTRY.PROJECT_ARCHIVED
+├── ProjectRefused     422 REGISTRY.PROJECT_REFUSED, with the place that names it
+├── DefaultStays       409 REGISTRY.DEFAULT_PROJECT_STAYS
+├── MemberNotFound     404 REGISTRY.MEMBER_NOT_FOUND
+├── MemberDeactivated  409 REGISTRY.MEMBER_DEACTIVATED
+├── LastItAdmin        409 REGISTRY.LAST_IT_ADMIN
+├── PropertyNotFound   404 REGISTRY.PROPERTY_NOT_FOUND
+├── PropertyTaken      409 REGISTRY.PROPERTY_TAKEN
+├── PropertyInUse      409 REGISTRY.PROPERTY_IN_USE, with how many members and devices
+├── ScopeNotFound      404 REGISTRY.SCOPE_NOT_FOUND
+└── ScopesRefused      422 REGISTRY.SCOPES_REFUSED, with every fault and its row
 """
 
 from chassis.errors import Conflict, DomainError, Invalid, NotFound, Unauthorized
@@ -223,3 +236,81 @@ class FloorNotSet(Conflict):
     """There is no floor to clear."""
 
     code = "REGISTRY.FLOOR_NOT_SET"
+
+
+class ProjectNotFound(NotFound):
+    """The tenant has no such project."""
+
+    code = "REGISTRY.PROJECT_NOT_FOUND"
+
+
+class ProjectTaken(Conflict):
+    """The tenant has, or had, a project of this id."""
+
+    code = "REGISTRY.PROJECT_TAKEN"
+
+
+class ProjectArchived(Conflict):
+    """The project ended for good."""
+
+    code = "REGISTRY.PROJECT_ARCHIVED"
+
+
+class ProjectRefused(Invalid):
+    """What names the project cannot be of it: there is none, it is archived, or the product knows no projects."""
+
+    code = "REGISTRY.PROJECT_REFUSED"
+
+
+class DefaultStays(Conflict):
+    """Every tenant has the project `default`."""
+
+    code = "REGISTRY.DEFAULT_PROJECT_STAYS"
+
+
+class MemberNotFound(NotFound):
+    """The tenant has no such member."""
+
+    code = "REGISTRY.MEMBER_NOT_FOUND"
+
+
+class MemberDeactivated(Conflict):
+    """The member is to be added again before anything of it is changed."""
+
+    code = "REGISTRY.MEMBER_DEACTIVATED"
+
+
+class LastItAdmin(Conflict):
+    """Nobody would be left who may add members."""
+
+    code = "REGISTRY.LAST_IT_ADMIN"
+
+
+class PropertyNotFound(NotFound):
+    """The tenant has no such property."""
+
+    code = "REGISTRY.PROPERTY_NOT_FOUND"
+
+
+class PropertyTaken(Conflict):
+    """The tenant has a property of this code."""
+
+    code = "REGISTRY.PROPERTY_TAKEN"
+
+
+class PropertyInUse(Conflict):
+    """Members work there, or devices stand there."""
+
+    code = "REGISTRY.PROPERTY_IN_USE"
+
+
+class ScopeNotFound(NotFound):
+    """The member does not work at this property."""
+
+    code = "REGISTRY.SCOPE_NOT_FOUND"
+
+
+class ScopesRefused(Invalid):
+    """Nothing was changed; every fault is named by its row."""
+
+    code = "REGISTRY.SCOPES_REFUSED"

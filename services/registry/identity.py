@@ -1,6 +1,6 @@
 """The identity provider behind one small interface; the local adapter speaks to the issuer's administration."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import httpx
@@ -25,12 +25,24 @@ class NewMember:
     properties: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class MemberState:
+    """What tokens say of a member, and whether it gets any."""
+
+    org_roles: list[str]
+    backoffice_roles: list[str]
+    properties: list[str]
+    is_active: bool
+
+
 class IdentityProvider(Protocol):
     """Every call finds what an earlier one made. All raise IdentityUnavailable; that of a member AddressTaken."""
 
     async def find_or_create_organisation(self, operation_id: str, alias: str, name: str) -> str: ...
 
     async def find_or_create_member(self, org_id: str, member: NewMember) -> str: ...
+
+    async def set_member(self, org_id: str, member_id: str, state: MemberState) -> None: ...
 
     async def set_attributes(self, org_id: str, attributes: dict[str, list[str]]) -> None: ...
 
@@ -49,6 +61,9 @@ class LocalIdentity:
     async def find_or_create_member(self, org_id: str, member: NewMember) -> str:
         body = {field: getattr(member, field) for field in NewMember.__slots__}
         return str((await self._call("POST", f"/organizations/{org_id}/members", body))["id"])
+
+    async def set_member(self, org_id: str, member_id: str, state: MemberState) -> None:
+        await self._call("PUT", f"/organizations/{org_id}/members/{member_id}", asdict(state))
 
     async def set_attributes(self, org_id: str, attributes: dict[str, list[str]]) -> None:
         await self._call("PUT", f"/organizations/{org_id}/attributes", {"attributes": attributes})

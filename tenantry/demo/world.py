@@ -77,7 +77,7 @@ class World:
         return found
 
     async def new_tenant(self, locale: str) -> Tenant:
-        """A tenant on trial with an IT admin who reads `locale`."""
+        """A tenant on trial with one property and an IT admin who reads `locale`."""
         slug = f"hotel-{secrets.token_hex(4)}"
         customer = f"CUST-{slug}"
         body = {
@@ -88,6 +88,8 @@ class World:
             "it_admin": {"email": f"it.admin@{slug}.example", "name": "IT admin", "locale": locale},
         }
         created = await self.post("registry", "/v1/tenants", body)
+        place = {"code": PROPERTY, "name": "Harbour"}
+        await self.post("registry", f"/v1/tenants/{created['tenant_id']}/properties", place)
         return Tenant(created["tenant_id"], slug, customer)
 
     async def new_person(self, tenant: Tenant, name: str, role: str) -> Person:

@@ -48,6 +48,15 @@ class MemberIn(Strict):
     properties: list[Word] = []
 
 
+class MemberStateIn(Strict):
+    """What tokens say of a member from the next one on, and whether it gets any."""
+
+    org_roles: list[Word]
+    backoffice_roles: list[Word]
+    properties: list[Word]
+    is_active: bool
+
+
 class CredentialsIn(Strict):
     """What a member would set through the set-up link: a password, and whether a second factor exists."""
 
@@ -103,10 +112,20 @@ def router(state: State, signer: Signer, admin_secret: str) -> APIRouter:  # noq
             "id": known["id"] if known else str(uuid.uuid4()),
             "org_id": org_id,
             **body.model_dump(),
+            "is_active": True,
         }
         member["email"] = email
         state.put("member", member["id"], member)
         state.put("address", email, {"member_id": member["id"]})
+        return member
+
+    @routes.put("/organizations/{org_id}/members/{member_id}")
+    async def set_member(org_id: str, member_id: str, body: MemberStateIn) -> dict[str, Any]:
+        member = state.get("member", member_id)
+        if member is None or member["org_id"] != org_id:
+            raise NotFound(f"the organisation has no member {member_id}")
+        member |= body.model_dump()
+        state.put("member", member_id, member)
         return member
 
     @routes.put("/members/{member_id}/credentials")

@@ -111,7 +111,7 @@ def router(state: State, settings: IssuerSettings, hasher: PasswordHasher) -> AP
         if not brake.allows(email.lower(), now):
             return HTMLResponse("Too many attempts. Wait a minute.", 429, {"Retry-After": "60"})
         signed_in = authenticate(email.lower(), password, otp)
-        if signed_in is None:
+        if signed_in is None or not is_active(state, signed_in["member_id"]):
             return page(request, asked, has_failed=True)
         code = secrets.token_urlsafe(32)
         state.put("code", code, {**asked, **signed_in, "auth_time": int(now)}, now + settings.code_seconds)
@@ -133,6 +133,11 @@ def router(state: State, settings: IssuerSettings, hasher: PasswordHasher) -> AP
         return {"member_id": address["member_id"], "acr": "mfa" if otp else "pwd"}
 
     return routes
+
+
+def is_active(state: State, member_id: str) -> bool:
+    """Whether the member was not deactivated."""
+    return bool((state.get("member", member_id) or {}).get("is_active", True))
 
 
 def fault_of(asked: dict[str, str]) -> str:

@@ -153,6 +153,8 @@ class TokenEndpoint:
         organisation = self._state.get("organisation", member["org_id"]) if member else None
         if member is None or organisation is None:
             raise TokenError("invalid_grant", "the member is gone")
+        if not member.get("is_active", True):
+            raise TokenError("invalid_grant", "the member is deactivated")
         now = time.time()
         claims = {
             **member_claims(member, organisation),

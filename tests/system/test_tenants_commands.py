@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +9,7 @@ import pytest
 
 from tenantry.demo.world import World
 from tenantry.stack.stack import Stack
-from tests.conftest import CHECKOUT
+from tests.system.shell import Shell
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
 
@@ -28,37 +25,6 @@ def tenant(live_stack: Path) -> tuple[str, str]:
         return made.tenant_id, made.slug
 
     return asyncio.run(make())
-
-
-class Shell:
-    """Runs commands against the installation."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def run(self, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": os.environ["PATH"], "TENANTRY_DATA_DIR": str(self._folder), "COLUMNS": "200"}
-        command = [sys.executable, "-m", "tenantry", *arguments]
-        return subprocess.run(
-            command,
-            cwd=CHECKOUT,
-            env=environment,
-            input=answers,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def json(self, *arguments: str) -> Any:
-        done = self.run(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def refused(self, *arguments: str) -> str:
-        done = self.run(*arguments)
-        assert done.returncode == 1, done.stdout
-        return " ".join(done.stderr.split())
 
 
 @pytest.fixture

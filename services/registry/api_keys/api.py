@@ -24,11 +24,11 @@ from services.registry.api_keys import store
 from services.registry.api_keys.format import Mode
 from services.registry.api_keys.peppers import Peppers
 from services.registry.api_keys.store import queries
-from services.registry.bodies import Body, Text
+from services.registry.bodies import Body, ProjectId, Text
 from services.registry.settings import Settings
+from services.registry.tenants import operations as tenants
 
 Scope = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.:-]{0,63}$")]
-Project = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 SHOWN = (
     "key_id", "tenant_id", "name", "prefix", "last_four", "project_id", "scopes", "created_by", "created_at",
     "expires_at", "predecessor_id", "successor_id", "retires_at", "revoked_at", "revoked_by", "revoked_reason",
@@ -41,7 +41,7 @@ class KeyIn(Body):
 
     name: Text
     mode: Mode = "live"
-    project_id: Project = "default"
+    project_id: ProjectId = "default"
     product: Text
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=50)]
     expires_at: Instant | None = None
@@ -149,7 +149,7 @@ def add_issuing(
         """Answers the successor, once with its key. The old key goes on for the overlap, then it has expired."""
 
         async def change(tx: Tx, now: datetime) -> keys.Issued:
-            await keys.lock_usable_tenant(tx, tenant_id, settings.ladder, now)
+            await tenants.lock_writable(tx, tenant_id, settings.ladder, now)
             row = await store.lock_key(tx, tenant_id, key_id)
             require_match(request, row["row_version"])
             overlap = timedelta(hours=body.overlap_hours)

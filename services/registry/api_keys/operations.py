@@ -16,7 +16,8 @@ from services.registry.api_keys.model import require_future, warnings_of
 from services.registry.api_keys.peppers import Peppers
 from services.registry.api_keys.store import queries
 from services.registry.entitlements.store import queries as entitlements
-from services.registry.errors import ApiKeyNotInUse, OverlapTooLong, ProductUnknown, TenantFrozen
+from services.registry.errors import ApiKeyNotInUse, OverlapTooLong, ProductUnknown
+from services.registry.projects.rules import require_usable
 from services.registry.tenants import operations as tenants
 from services.registry.tenants.model import Ladder
 
@@ -47,18 +48,12 @@ class Issued:
 async def issue(
     tx: Tx, tenant_id: UUID, asked: NewKey, peppers: Peppers, ladder: Ladder, now: datetime
 ) -> Issued:
-    """Raises TenantNotFound, TenantFrozen, ProductUnknown, ExpiryInvalid."""
-    await lock_usable_tenant(tx, tenant_id, ladder, now)
+    """Raises TenantNotFound, TenantFrozen, ProductUnknown, ProjectRefused, ExpiryInvalid."""
+    await tenants.lock_writable(tx, tenant_id, ladder, now)
     require_future(asked.expires_at, now)
     await require_product(tx, tenant_id, asked.product)
+    await require_usable(tx, tenant_id, asked.product, {"/project_id": asked.project_id})
     return await add(tx, tenant_id, asked, peppers, now)
-
-
-async def lock_usable_tenant(tx: Tx, tenant_id: UUID, ladder: Ladder, now: datetime) -> None:
-    """Before any of its keys is locked, as whoever erases a tenant does. Raises TenantNotFound, TenantFrozen."""
-    tenant = (await tenants.locked(tx, tenant_id, ladder, now)).tenant
-    if tenant.status in {"frozen", "archived"}:
-        raise TenantFrozen(f"the tenant is {tenant.status}; no key is made for it")
 
 
 async def require_product(tx: Tx, tenant_id: UUID, product: str) -> None:

@@ -15,6 +15,13 @@ select key_id, tenant_id, name, prefix, last_four, project_id, product_key, scop
        predecessor_id, successor_id, retires_at, revoked_at, revoked_by, revoked_reason, last_used_at, row_version
 from api_key where tenant_id = :tenant_id::uuid and key_id = :key_id::uuid for update;
 
+-- name: lock_keys_of_project
+-- Those that still open something, in the order of their ids.
+select key_id, tenant_id, revoked_at, row_version from api_key
+where tenant_id = :tenant_id::uuid and project_id = :project_id::text and revoked_at is null
+  and coalesce(least(expires_at, retires_at) > :now::timestamptz, true)
+order by key_id for update;
+
 -- name: keys_page
 select key_id, tenant_id, name, prefix, last_four, project_id, product_key, scopes, created_by, created_at, expires_at,
        predecessor_id, successor_id, retires_at, revoked_at, revoked_by, revoked_reason, last_used_at, row_version

@@ -198,7 +198,7 @@ def add_creation(
                 await tenants.start_trial(
                     tx, tenant_id, asked, operation_id, org_id, clock.now(), settings.ladder
                 )
-                await members.join(tx, tenant_id, member_id, first)
+                await members.join(tx, tenant_id, member_id, first, clock.now())
                 return 201, {**await shown(tx, tenant_id, clock.now()), "it_admin_member_id": member_id}
 
             return await once(request, tx, clock, claims.sub, tenant_id, effect)

@@ -30,8 +30,11 @@ from services.registry.errors import (
     NotHeld,
     SlugMismatch,
     SlugTaken,
+    TenantFrozen,
     TenantNotFound,
 )
+from services.registry.projects.rules import DEFAULT
+from services.registry.projects.store import queries as projects
 from services.registry.tenants import lifecycle, store
 from services.registry.tenants.model import (
     RESERVED_SLUGS,
@@ -112,6 +115,14 @@ async def start_trial(
         if row["status"] == "published" and manifest_of(row).in_trial
     ]
     await entitlements.grant_trial(tx, tenant_id, products, ends_at)
+    await projects.add_project(
+        tx,
+        tenant_id=tenant_id,
+        project_id=DEFAULT,
+        name="Default",
+        created_at=now,
+        created_by=lifecycle.SYSTEM,
+    )
     tenant = await store.tenant(tx, tenant_id)
     story = Story(tenant, plan_of(tenant, ladder), ladder)
     await queries.add_actions(tx, lifecycle.actions_of(story, now))
@@ -141,6 +152,14 @@ async def locked(tx: Tx, tenant_id: UUID, ladder: Ladder, now: datetime) -> Stor
     if story.tenant.status == "deleted":
         raise TenantNotFound(f"there is no tenant {tenant_id}")
     return story
+
+
+async def lock_writable(tx: Tx, tenant_id: UUID, ladder: Ladder, now: datetime) -> Tenant:
+    """Before anything of a tenant is changed, locked like the tenant itself. Raises TenantNotFound, TenantFrozen."""
+    tenant = (await locked(tx, tenant_id, ladder, now)).tenant
+    if tenant.status in {"frozen", "archived"}:
+        raise TenantFrozen(f"the tenant is {tenant.status}; nothing of it is changed")
+    return tenant
 
 
 async def buy(

@@ -15,17 +15,16 @@ from chassis.guards import needs
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.roles import PRODUCT_PREFIX
-from services.registry.bodies import Body
+from services.registry.bodies import Body, ProjectId
 from services.registry.usage import operations as usage
 
 MOST = 1_000_000_000_000
-Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
 class ItemIn(Body):
     """So much of one metric."""
 
-    project: Word = "default"
+    project: ProjectId = "default"
     metric: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
     quantity: Annotated[int, Field(ge=0, le=MOST)]
     at: Instant

@@ -13,6 +13,7 @@ from contracts.registry import UsageQuotaReachedV1
 from services.registry.catalogue.manifest import manifest_of
 from services.registry.catalogue.store import queries as catalogue
 from services.registry.errors import UsageRefused
+from services.registry.projects.rules import require_usable
 from services.registry.tenants import store
 from services.registry.tenants.model import Tenant
 from services.registry.usage.store import queries
@@ -31,7 +32,10 @@ class Used:
 async def count(
     tx: Tx, tenant_id: UUID, product: str, batch_id: UUID, used: Sequence[Used], now: datetime
 ) -> bool:
-    """Add the batch to the days' totals; False where it was counted before. Raises TenantNotFound, UsageRefused."""
+    """Add the batch to the days' totals; False where it was counted before.
+
+    Raises TenantNotFound, UsageRefused, ProjectRefused.
+    """
     tenant = await store.tenant(tx, tenant_id)
     refuse_times(tenant, used, now)
     claimed = await queries.claim_batch(
@@ -39,6 +43,8 @@ async def count(
     )
     if claimed is None:
         return False
+    named = {f"/items/{index}/project": one.project for index, one in enumerate(used)}
+    await require_usable(tx, tenant_id, product, named)
     summed: Counter[tuple[str, str, date]] = Counter()
     for one in used:
         summed[(one.project, one.metric, one.day)] += one.quantity

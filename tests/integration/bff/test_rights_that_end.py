@@ -8,7 +8,12 @@ import pytest
 from chassis.db import Database
 from contracts.envelope import Message
 from contracts.event import Event
-from contracts.registry import DeviceRevokedV1, MemberScopeChangedV1, TenantArchivedV1
+from contracts.registry import (
+    DeviceRevokedV1,
+    MemberDeactivatedV1,
+    MemberScopeChangedV1,
+    TenantArchivedV1,
+)
 from services.bff.projector import project
 from tests.integration.bff.conftest import NewDesk
 from tests.integration.bff.desk import Desk, envelope_of
@@ -52,8 +57,15 @@ def archived(desk: Desk) -> Event:
     return TenantArchivedV1(tenant_id=desk.tenant_id, archived_at=now, delete_at=now)
 
 
-@pytest.mark.parametrize(("what", "word"), [(revoked, "session.revoked"), (archived, "tenant.disabled")])
-async def test_a_revoked_device_and_an_archived_tenant_hear_no_more_and_do_not_come_back(
+def deactivated(desk: Desk) -> Event:
+    return MemberDeactivatedV1(tenant_id=desk.tenant_id, member_id=desk.member_id)
+
+
+@pytest.mark.parametrize(
+    ("what", "word"),
+    [(revoked, "session.revoked"), (deactivated, "session.revoked"), (archived, "tenant.disabled")],
+)
+async def test_who_lost_the_right_to_be_here_hears_no_more_and_does_not_come_back(
     large: Bff, http: httpx.AsyncClient, new_desk: NewDesk, bff_data: Database, what: object, word: str
 ) -> None:
     desk = await new_desk()

@@ -10,6 +10,7 @@ from chassis.clock import ManualClock
 from chassis.db import Database
 from tests.integration.registry.key_stage import KeyStage
 from tests.integration.registry.life import BEGAN, Life
+from tests.integration.registry.people_stage import Office, office
 
 
 @pytest.fixture
@@ -24,3 +25,9 @@ async def stage(
     found = KeyStage(life, database, bus)
     yield found
     await found.end()
+
+
+@pytest.fixture(name="office")
+async def new_office(life: Life) -> AsyncIterator[Office]:
+    async with office(life) as found:
+        yield found

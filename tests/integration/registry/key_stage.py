@@ -119,7 +119,8 @@ class KeyStage:
         return self.callers.add(tenant_id=tenant_id, org_roles=frozenset({role}), **about)
 
     def product(self, name: str = "ai_console") -> dict[str, str]:
-        return self.callers.add(service=f"product:{name}")
+        role = f"service:product:{name}"
+        return self.callers.add(service=f"product:{name}", realm_roles=frozenset({role}))
 
     async def start(
         self,

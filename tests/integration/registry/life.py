@@ -11,6 +11,7 @@ import orjson
 
 from chassis.clock import ManualClock
 from chassis.db import Database, Tx
+from services.registry.projects import operations as projects
 from services.registry.tenants import operations as tenants
 from services.registry.tenants.due import DueActions
 from services.registry.tenants.model import Ladder, Purchase, Story, Trigger
@@ -38,6 +39,11 @@ class Life:
         while found := await scheduler.run_due():
             done += found
         return done
+
+    async def new_project(self, tenant_id: UUID, *project_ids: str) -> None:
+        async with self.database.transaction(tenant_id) as tx:
+            for project_id in project_ids:
+                await projects.create(tx, tenant_id, project_id, project_id.title(), self.clock.now())
 
     async def new_trial(self) -> UUID:
         tenant_id = uuid.uuid4()

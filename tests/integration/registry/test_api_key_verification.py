@@ -18,6 +18,7 @@ UNTOLD: dict[str, object] = {
 
 async def test_a_good_key_tells_whose_it_is_and_what_it_may(stage: KeyStage) -> None:
     process, tenant_id = await stage.start(), await stage.life.new_trial()
+    await stage.life.new_project(tenant_id, "night-runs")
     key = await stage.issue(process, tenant_id, project_id="night-runs")
     found = await stage.verify(
         process, key["key"], tenant_id=str(tenant_id), product="ai_console", scope="write"

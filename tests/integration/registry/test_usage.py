@@ -39,6 +39,7 @@ async def test_the_same_batch_counts_once_also_side_by_side(life: Life) -> None:
 
 async def test_batches_side_by_side_lose_nothing(life: Life) -> None:
     tenant_id = await life.new_trial()
+    await life.new_project(tenant_id, "a", "b")
     metrics = [Used(project, metric, TODAY, 1) for project in ("a", "b") for metric in ("minutes", "calls")]
     await asyncio.gather(*(report(life, tenant_id, *metrics, *reversed(metrics)) for _ in range(10)))
     assert {quantity for _, _, quantity in await totals(life, tenant_id)} == {20}
@@ -46,6 +47,7 @@ async def test_batches_side_by_side_lose_nothing(life: Life) -> None:
 
 async def test_a_trials_quota_is_said_once_when_it_is_used_up(life: Life) -> None:
     tenant_id = await life.new_trial()
+    await life.new_project(tenant_id, "other")
     await report(life, tenant_id, Used("default", "minutes", TODAY, 599))
     assert "usage.quota_reached" not in await life.verbs(tenant_id)
     for _ in range(3):

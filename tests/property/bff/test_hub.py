@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.bff.frames import Cursor, event_frame
-from services.bff.hub import Hub, Stream
+from services.bff.hub import MOST_ENDS, Hub, Stream
 from services.bff.ring import Entry
 
 EPOCH = "k1"
@@ -117,6 +117,58 @@ def test_a_stream_gets_its_audiences_in_order_once_and_nothing_else(
         if whose == tenant and audience in mine and seq > cursor
     ]
     assert positions(bytes(reader.taken)) == expected
+
+
+ENDING = frozenset({"o.m1", "d.d1", "all"})
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    feed=feeds(),
+    mine=st.frozensets(st.sampled_from(AUDIENCES)),
+    admitted=st.integers(0, 60),
+    joins=st.integers(0, 60),
+)
+def test_whoever_the_door_let_in_before_a_word_that_ends_it_does_not_stay(
+    feed: list[tuple[UUID, str]], mine: frozenset[str], admitted: int, joins: int
+) -> None:
+    """Wherever the word falls: before the stream is attached, or while it is."""
+    hub, reader, tenant = new_hub(), Reader(), TENANTS[0]
+    joins = min(joins, len(feed))
+    admitted = min(admitted, joins)
+    stream = Stream(tenant, UUID(int=9), mine, reader, 1e9, 1e9, admitted_at=admitted)
+
+    def join() -> None:
+        hub.attach(stream, joins, 0.0)
+        hub.end_if_outdated(stream)
+
+    for seq, (of_tenant, audience) in enumerate(feed, 1):
+        if seq == joins + 1:
+            join()
+        ends = "resync" if audience in ENDING else ""
+        frame = event_frame("x", b"{}", Cursor(EPOCH, seq))
+        hub.take(of_tenant, Entry(seq, audience, seq, frame, ends), 0.0)
+    if joins == len(feed):
+        join()
+    said = [
+        seq
+        for seq, (whose, audience) in enumerate(feed, 1)
+        if whose == tenant and audience in mine & ENDING and seq > admitted
+    ]
+    assert reader.is_over is bool(said)
+    assert reader.taken.count(b"event: resync") == bool(said)
+
+
+def test_who_came_in_before_all_that_is_remembered_looks_again() -> None:
+    hub = new_hub()
+    for seq in range(1, MOST_ENDS + 2):
+        hub.take(TENANTS[0], Entry(seq, f"o.{seq}", 1, b"", "resync"), 0.0)
+    early, late = Reader(), Reader()
+    for number, (reader, admitted) in enumerate(((early, 0), (late, 1))):
+        stream = Stream(TENANTS[0], UUID(int=number), frozenset({"o.1"}), reader, 1e9, 1e9, admitted)
+        hub.attach(stream, hub.head, 0.0)
+        hub.end_if_outdated(stream)
+    assert (early.is_over, late.is_over) == (True, False)
 
 
 def test_a_cut_at_any_byte_is_mended_by_coming_back_with_the_last_id() -> None:

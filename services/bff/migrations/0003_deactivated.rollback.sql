@@ -1,0 +1,1 @@
+alter table directory_member drop column is_deactivated;

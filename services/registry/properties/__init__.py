@@ -1,0 +1,1 @@
+"""Properties of a tenant: where its members work."""

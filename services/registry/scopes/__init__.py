@@ -1,0 +1,1 @@
+"""Who works at which property, and as what."""
