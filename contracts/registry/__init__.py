@@ -24,9 +24,13 @@ from contracts.registry.platform import (
     VersionFloorChangedV1,
 )
 from contracts.registry.products import (
+    ProductActionCompletedV1,
+    ProductActionRequestedV1,
+    ProductConformanceChangedV1,
     ProductPublishedV1,
     ProductRetiredV1,
     UsageQuotaReachedV1,
+    Verdict,
 )
 from contracts.registry.tenants import (
     EntitledProduct,
@@ -73,6 +77,9 @@ EVENTS: tuple[type[Event], ...] = (
     ApiKeyExpiringV1,
     ProductPublishedV1,
     ProductRetiredV1,
+    ProductConformanceChangedV1,
+    ProductActionRequestedV1,
+    ProductActionCompletedV1,
     UsageQuotaReachedV1,
     FlagChangedV1,
     VersionFloorChangedV1,
@@ -98,6 +105,9 @@ __all__ = [
     "MemberJoinedV1",
     "MemberScopeChangedV1",
     "Plan",
+    "ProductActionCompletedV1",
+    "ProductActionRequestedV1",
+    "ProductConformanceChangedV1",
     "ProductPublishedV1",
     "ProductRetiredV1",
     "RegistrySourceHeartbeatV1",
@@ -116,5 +126,6 @@ __all__ = [
     "TenantTrialExpiringV1",
     "TenantTrialStartedV1",
     "UsageQuotaReachedV1",
+    "Verdict",
     "VersionFloorChangedV1",
 ]
