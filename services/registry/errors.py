@@ -31,10 +31,14 @@ DomainError
 ├── FlagValueWrong     422 REGISTRY.FLAG_VALUE_WRONG, with what would be right
 ├── FlagNotSet         409 REGISTRY.FLAG_NOT_SET
 ├── FloorInvalid       422 REGISTRY.FLOOR_INVALID, with every fault and its place
-└── FloorNotSet        409 REGISTRY.FLOOR_NOT_SET
+├── FloorNotSet        409 REGISTRY.FLOOR_NOT_SET
+├── ProductNotConnected 409 REGISTRY.PRODUCT_NOT_CONNECTED
+├── ProbeRunning       409 REGISTRY.PROBE_RUNNING
+├── ActionUnknown      404 REGISTRY.ACTION_UNKNOWN, with those of the manifest
+└── NotEntitled        403 REGISTRY.NOT_ENTITLED, with the rule that decided
 """
 
-from chassis.errors import Conflict, DomainError, Invalid, NotFound, Unauthorized
+from chassis.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, Unauthorized
 
 
 class TenantNotFound(NotFound):
@@ -223,3 +227,27 @@ class FloorNotSet(Conflict):
     """There is no floor to clear."""
 
     code = "REGISTRY.FLOOR_NOT_SET"
+
+
+class ProductNotConnected(Conflict):
+    """The product's manifest names no address, so it cannot be called."""
+
+    code = "REGISTRY.PRODUCT_NOT_CONNECTED"
+
+
+class ProbeRunning(Conflict):
+    """Somebody is probing the product at this moment."""
+
+    code = "REGISTRY.PROBE_RUNNING"
+
+
+class ActionUnknown(NotFound):
+    """The product's manifest names no such action."""
+
+    code = "REGISTRY.ACTION_UNKNOWN"
+
+
+class NotEntitled(Forbidden):
+    """The tenant may not use the product."""
+
+    code = "REGISTRY.NOT_ENTITLED"
