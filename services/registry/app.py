@@ -82,4 +82,5 @@ def compose(settings: Settings) -> Service:
                 database, clock, settings.ladder, every=settings.due_seconds, batch=settings.due_batch
             ),
         ],
+        closed=[client.close],
     )
