@@ -3,45 +3,20 @@
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
-from services.registry.tenants.model import Trigger
 from services.registry.usage.store import queries
-from tests.infra import ServiceDsns, TestNats, eventually
-from tests.integration.bff.stage import Issuer
-from tests.integration.products.stage import CLIENTS, Running, Town
+from tests.infra import eventually
+from tests.integration.products.lossy_line import LossyLine
+from tests.integration.products.stage import Running, Town
 from tests.integration.registry.life import BEGAN, Life
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture
-async def town(
-    nats_server: TestNats, service_dsns: Callable[[str], ServiceDsns], tmp_path: Path
-) -> AsyncIterator[Town]:
-    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as http:
-        found = Town(
-            tmp_path, Issuer(tmp_path / "issuer", CLIENTS), http, nats_server, service_dsns("registry")
-        )
-        await found.start_issuer()
-        yield found
-        await found.end()
-
-
-@pytest.fixture
-async def tenant_id(life: Life) -> UUID:
-    """A tenant of today that bought two products: whole processes have the machine's clock."""
-    life.clock.advance(datetime.now(UTC) - BEGAN)
-    made = await life.new_trial()
-    await life.buy(made, Trigger.PAYMENT)
-    return made
 
 
 async def new_key(town: Town, registry: str, tenant_id: UUID, product: str) -> dict[str, Any]:
@@ -68,14 +43,15 @@ async def counted(life: Life, tenant_id: UUID) -> dict[tuple[str, str], int]:
     return {(row["product_key"], row["metric"]): row["quantity"] for row in found}
 
 
-async def test_every_piece_of_work_counts_exactly_once_while_the_product_and_the_registry_are_killed(
-    town: Town, life: Life, tenant_id: UUID
+async def test_every_piece_of_work_counts_exactly_once_while_the_product_is_killed_and_answers_are_lost(
+    whole_town: Town, life: Life, tenant_id: UUID
 ) -> None:
-    registry, process = await town.start_registry("one")
-    other, _ = await town.start_registry("other")
-    running = await town.start_product("notetaker", registry=other)
+    town = whole_town
+    registry, _ = await town.start_registry("one")
+    line = LossyLine(registry, b"POST /internal/usage", losses=4)
+    await line.open()
+    running = await town.start_product("notetaker", registry=line.url)
     key = (await new_key(town, registry, tenant_id, "notetaker"))["key"]
-    process.signal(signal.SIGKILL)
     todo = [uuid4() for _ in range(60)]
     dice = random.Random(7)  # noqa: S311  # a fault plan
     kills = 0
@@ -112,7 +88,8 @@ async def test_every_piece_of_work_counts_exactly_once_while_the_product_and_the
         return await counted(life, tenant_id) == {("notetaker", "minutes"): 2 * len(todo)}
 
     await eventually(is_all_there, 30, "all of the work at the registry")
-    assert kills >= 2
+    assert (kills >= 2, line.losses) == (True, 0)
+    await line.close()
     await eventually(
         lambda: running.rows("select count(*) from batch") == [(0,)], what="nothing left to report"
     )
@@ -120,7 +97,8 @@ async def test_every_piece_of_work_counts_exactly_once_while_the_product_and_the
     assert len(running.rows("select id from record where collection = 'notes'")) == len(todo)
 
 
-async def test_keys_that_are_not_good_open_nothing(town: Town, life: Life, tenant_id: UUID) -> None:
+async def test_keys_that_are_not_good_open_nothing(whole_town: Town, life: Life, tenant_id: UUID) -> None:
+    town = whole_town
     registry, process = await town.start_registry("one", KEY_CACHE_SECONDS="1")
     running = await town.start_product("notetaker", registry=registry)
     key = await new_key(town, registry, tenant_id, "notetaker")
@@ -145,7 +123,8 @@ async def test_keys_that_are_not_good_open_nothing(town: Town, life: Life, tenan
     assert (await answer(unseen["key"]))[0] == 503
 
 
-async def test_a_product_reports_for_itself_alone(town: Town, life: Life, tenant_id: UUID) -> None:
+async def test_a_product_reports_for_itself_alone(whole_town: Town, life: Life, tenant_id: UUID) -> None:
+    town = whole_town
     registry, _ = await town.start_registry("one")
     token = await town.tokens("product:ai_console").token("registry")
     headers = {"Authorization": f"Bearer {token}"}
