@@ -238,7 +238,7 @@ async def test_an_operator_probes_once_per_key(whole_town: Town, admin: asyncpg.
     await town.connect(url, running)
 
     async def is_probed() -> bool:
-        return (await asked(town, url, "GET")).json()["verdict"] == "conformant"
+        return bool((await asked(town, url, "GET")).json()["verdict"] == "conformant")
 
     await eventually(is_probed, 30, "the first probe, by itself")
     await town.behave(running, "lie")
