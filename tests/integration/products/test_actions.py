@@ -25,7 +25,7 @@ from tests.integration.registry.key_stage import Callers
 from tests.integration.registry.life import Life
 
 pytestmark = pytest.mark.timeout(180)
-SECONDS = 1.0
+SECONDS = 2.0
 CONNECT = "update registry.product set manifest = manifest || jsonb_build_object('api_base', $2::text) where key = $1"
 DONE_BY_PRODUCT = "select count(*) from action"
 
@@ -103,6 +103,7 @@ def zulu(text: str) -> str:
 
 async def test_the_same_key_calls_once_also_side_by_side(office: Office) -> None:
     who = office.admin
+    office.client._seconds = 15.0
     await office.town.behave(office.running, "slow", 0.3)
     answers = await asyncio.gather(*(office.act(key="k1", who=who) for _ in range(10)))
     assert {one.status_code for one in answers} <= {200, 202, 409}
@@ -205,7 +206,8 @@ async def test_pages_go_back_in_time(office: Office) -> None:
 
 
 async def test_an_action_that_nobody_concluded_is_given_up_once_and_may_become_known(office: Office) -> None:
-    await office.town.behave(office.running, "slow", 0.8)
+    office.client._seconds = 15.0
+    await office.town.behave(office.running, "slow", 2.0)
     acting = asyncio.create_task(office.act())
     await eventually(lambda: office.running.rows(DONE_BY_PRODUCT) == [(1,)], what="the product is at it")
     sweepers = [ForgottenActions(office.life.database, office.life.clock, after=60) for _ in range(3)]
