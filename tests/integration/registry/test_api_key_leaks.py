@@ -10,7 +10,7 @@ from services.registry.api_keys.format import new_key
 from tests.infra import ServiceDsns
 from tests.integration.chassis.cut_line import CutLine
 from tests.integration.registry.key_stage import KeyStage, Process
-from tests.integration.registry.test_api_key_memory import behind, refused_within_a_second
+from tests.integration.registry.test_api_key_memory import behind, refused_by_an_event
 
 REPORT = "/v1/api-keys/report-leak"
 
@@ -25,7 +25,7 @@ async def test_a_reported_key_is_revoked_everywhere_and_says_why(stage: KeyStage
     key = await stage.issue(process, tenant_id)
     assert await stage.code(other, key["key"]) == "VALID"
     assert (await report(process, key["key"])).status_code == 202
-    await refused_within_a_second(stage, other, key["key"], "REVOKED")
+    await refused_by_an_event(stage, other, key["key"], "REVOKED")
     told = dict(await stage.life.said(tenant_id))["api_key.revoked"]
     assert (told["key_id"], told["reason"]) == (key["key_id"], "leaked")
     row = await stage.admin.fetchrow("select revoked_by, revoked_reason, row_version from registry.api_key")
