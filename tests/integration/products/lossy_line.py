@@ -14,26 +14,38 @@ class LossyLine:
         self._start = start
         self.losses = losses
         self.url = ""
+        self._lines: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        self._server = await asyncio.start_server(self._forward, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def close(self) -> None:
         self._server.close()
+        for line in tuple(self._lines):
+            line.cancel()
+        await asyncio.gather(*self._lines, return_exceptions=True)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = asyncio.get_running_loop().create_task(self._forward(reader, writer))
+        self._lines.add(line)
+        line.add_done_callback(self._lines.discard)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            far_reader, far_writer = await asyncio.open_connection(*self._target)
-            asking = asyncio.create_task(self._ask(reader, far_writer))
-            while data := await far_reader.read(65_536):
-                if self._is_lossy and self.losses > 0:
-                    self.losses -= 1
-                    break
-                writer.write(data)
+        far_reader, far_writer = await asyncio.open_connection(*self._target)
+        asking = asyncio.create_task(self._ask(reader, far_writer))
+        try:
+            with contextlib.suppress(OSError):
+                while data := await far_reader.read(65_536):
+                    if self._is_lossy and self.losses > 0:
+                        self.losses -= 1
+                        break
+                    writer.write(data)
+        finally:
             asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
             far_writer.transport.abort()
-        writer.transport.abort()
+            writer.transport.abort()
 
     async def _ask(self, reader: asyncio.StreamReader, far_writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):

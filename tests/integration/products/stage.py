@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ class Town:
     dsns: ServiceDsns | None = None
     processes: list[Process] = field(default_factory=list)
     clients: list[ProductClient] = field(default_factory=list)
+    closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     async def start_issuer(self) -> None:
         process = Process("tenantry.issuer", self.issuer.environment, self.folder / "issuer.log")
@@ -159,6 +161,8 @@ class Town:
             await client.close()
         for process in self.processes:
             process.end()
+        for close in self.closing:
+            await close()
 
 
 def queue_of(running: Running, tenant_id: UUID = PROBE_TENANT_ID) -> int:

@@ -101,9 +101,15 @@ def zulu(text: str) -> str:
     return text.replace("+00:00", "Z")
 
 
+def patient(client: ProductClient) -> None:
+    """A loaded machine gets its time."""
+    client._seconds = 15.0
+    client._http.timeout = httpx.Timeout(15.0)
+
+
 async def test_the_same_key_calls_once_also_side_by_side(office: Office) -> None:
     who = office.admin
-    office.client._seconds = 15.0
+    patient(office.client)
     await office.town.behave(office.running, "slow", 0.3)
     answers = await asyncio.gather(*(office.act(key="k1", who=who) for _ in range(10)))
     assert {one.status_code for one in answers} <= {200, 202, 409}
@@ -206,7 +212,7 @@ async def test_pages_go_back_in_time(office: Office) -> None:
 
 
 async def test_an_action_that_nobody_concluded_is_given_up_once_and_may_become_known(office: Office) -> None:
-    office.client._seconds = 15.0
+    patient(office.client)
     await office.town.behave(office.running, "slow", 2.0)
     acting = asyncio.create_task(office.act())
     await eventually(lambda: office.running.rows(DONE_BY_PRODUCT) == [(1,)], what="the product is at it")

@@ -50,6 +50,7 @@ async def test_every_piece_of_work_counts_exactly_once_while_the_product_is_kill
     registry, _ = await town.start_registry("one")
     line = LossyLine(registry, b"POST /internal/usage", losses=4)
     await line.open()
+    town.closing.append(line.close)
     running = await town.start_product("notetaker", registry=line.url)
     key = (await new_key(town, registry, tenant_id, "notetaker"))["key"]
     todo = [uuid4() for _ in range(60)]
@@ -89,7 +90,6 @@ async def test_every_piece_of_work_counts_exactly_once_while_the_product_is_kill
 
     await eventually(is_all_there, 30, "all of the work at the registry")
     assert (kills >= 2, line.losses) == (True, 0)
-    await line.close()
     await eventually(
         lambda: running.rows("select count(*) from batch") == [(0,)], what="nothing left to report"
     )
