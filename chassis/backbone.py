@@ -1,6 +1,6 @@
 """What every service runs beside its own work: pools, bus, relay, replay, consumers, gaps, dead letters, upkeep."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +42,13 @@ class Backbone:
     parts: tuple[Part, ...]
 
     def service(
-        self, routers: Sequence[APIRouter], parts: Sequence[Part] = (), servers: Sequence[Server] = ()
+        self,
+        routers: Sequence[APIRouter],
+        parts: Sequence[Part] = (),
+        servers: Sequence[Server] = (),
+        closed: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> Service:
-        """The runnable service."""
+        """The runnable service; `closed` are closed first."""
         settings = self.settings
         app = create_api(
             service=self.name,
@@ -60,7 +64,7 @@ class Backbone:
             [HttpServer(app, settings.host, settings.port, grace=settings.drain_seconds), *servers],
             [*self.parts, *parts],
             [self.database.open, self.bus.connect, self.replay.register],
-            [self.bus.close, self.database.close],
+            [*closed, self.bus.close, self.database.close],
             settings.drain_seconds,
         )
 

@@ -18,6 +18,7 @@ from chassis.errors import Conflict, DomainError, Invalid
 
 KEPT = timedelta(hours=24)
 MOST_KEY = 255
+REPLAYED = "Idempotency-Replayed"
 LOCK = "select pg_try_advisory_xact_lock(hashtextextended($1, 0))"
 FIND = """
 select request_hash, status, headers, body from idempotency
@@ -113,14 +114,17 @@ async def once(
                 "this key was used with another body; use a new key for a new intent",
                 french="cette clé a servi avec un autre contenu ; prenez une nouvelle clé pour une autre intention",
             )
-        return _answer(
-            known["status"], bytes(known["body"]), {**known["headers"], "Idempotency-Replayed": "true"}
-        )
+        return _answer(known["status"], bytes(known["body"]), {**known["headers"], REPLAYED: "true"})
     status, answer = await effect()
     encoded = b"" if status == 204 else orjson.dumps(answer)
     kept = dict(headers or {})
     await tx.execute(KEEP, tenant_id, *place, digest, status, kept, encoded, clock.now())
     return _answer(status, encoded, kept)
+
+
+def is_replayed(answer: Response) -> bool:
+    """Whether `once` gave an earlier request's outcome: then what follows the transaction was begun by that one."""
+    return REPLAYED in answer.headers
 
 
 async def purge(tx: Tx, now: datetime) -> None:

@@ -2,12 +2,23 @@
 
 import typer
 
-from tenantry.commands import events, flags, floors, letters, operate, people, projects, stack, tenants
+from tenantry.commands import (
+    events,
+    flags,
+    floors,
+    letters,
+    operate,
+    people,
+    products,
+    projects,
+    stack,
+    tenants,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Tenantry: the control plane, its embedded stack and its tools.",
 )
-for group in (stack, operate, tenants, projects, people, flags, floors, events, letters):
+for group in (stack, operate, tenants, products, projects, people, flags, floors, events, letters):
     group.register(app)

@@ -26,9 +26,13 @@ from contracts.registry.platform import (
     VersionFloorChangedV1,
 )
 from contracts.registry.products import (
+    ProductActionCompletedV1,
+    ProductActionRequestedV1,
+    ProductConformanceChangedV1,
     ProductPublishedV1,
     ProductRetiredV1,
     UsageQuotaReachedV1,
+    Verdict,
 )
 from contracts.registry.projects import (
     ProjectArchivedV1,
@@ -83,6 +87,9 @@ EVENTS: tuple[type[Event], ...] = (
     ApiKeyExpiringV1,
     ProductPublishedV1,
     ProductRetiredV1,
+    ProductConformanceChangedV1,
+    ProductActionRequestedV1,
+    ProductActionCompletedV1,
     UsageQuotaReachedV1,
     FlagChangedV1,
     VersionFloorChangedV1,
@@ -109,6 +116,9 @@ __all__ = [
     "MemberRolesChangedV1",
     "MemberScopeChangedV1",
     "Plan",
+    "ProductActionCompletedV1",
+    "ProductActionRequestedV1",
+    "ProductConformanceChangedV1",
     "ProductPublishedV1",
     "ProductRetiredV1",
     "ProjectArchivedV1",
@@ -131,5 +141,6 @@ __all__ = [
     "TenantTrialExpiringV1",
     "TenantTrialStartedV1",
     "UsageQuotaReachedV1",
+    "Verdict",
     "VersionFloorChangedV1",
 ]

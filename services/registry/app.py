@@ -7,9 +7,14 @@ from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
 from chassis.pages import PageTokens
 from chassis.runtime import Service
+from chassis.service_tokens import ServiceTokens
 from services.registry import directory, me
+from services.registry.actions import api as actions
+from services.registry.actions.forgotten import ForgottenActions
 from services.registry.api_keys.parts import ApiKeys
 from services.registry.catalogue import api as catalogue
+from services.registry.conformance import api as conformance
+from services.registry.conformance.prober import Prober
 from services.registry.devices import api as devices
 from services.registry.entitlements import api as entitlements
 from services.registry.entitlements.pushes import ClaimsPusher
@@ -21,6 +26,7 @@ from services.registry.keeper import Keeper
 from services.registry.members import api as members
 from services.registry.members.pushes import MemberPusher
 from services.registry.orders import api as orders
+from services.registry.products.client import ProductClient
 from services.registry.projects import api as projects
 from services.registry.properties import api as properties
 from services.registry.scopes import api as scopes
@@ -47,6 +53,9 @@ def compose(settings: Settings) -> Service:
     keys = ApiKeys(database, bus, clock, settings)
     keeper = Keeper(database, bus)
     shared.health.tell(keeper.name, keeper.status)
+    own_tokens = ServiceTokens(settings.oidc_issuer, SERVICE, settings.service_key.get_secret_value())
+    client = ProductClient(own_tokens, seconds=settings.product_seconds)
+    prober = Prober(database, clock, client, every=settings.probe_seconds)
     secret = settings.erp_webhook_secret.get_secret_value()
     return shared.service(
         [
@@ -58,6 +67,8 @@ def compose(settings: Settings) -> Service:
             properties.router(database, authenticate, clock, settings.ladder, page_tokens),
             scopes.router(database, authenticate, clock, settings.ladder, page_tokens),
             catalogue.router(database, authenticate, clock),
+            conformance.router(database, authenticate, clock, prober),
+            actions.router(database, authenticate, clock, page_tokens, client),
             orders.router(database, LocalErp(settings.erp_folder), clock, settings.ladder, secret),
             devices.router(database, enrolling, clock, settings),
             usage.router(database, authenticate, clock),
@@ -69,10 +80,15 @@ def compose(settings: Settings) -> Service:
         [
             keeper,
             *keys.parts,
+            prober,
+            ForgottenActions(
+                database, clock, after=settings.action_unknown_seconds, every=settings.due_seconds
+            ),
             ClaimsPusher(database, identity, clock, every=settings.push_seconds),
             MemberPusher(database, identity, clock, every=settings.push_seconds),
             DueActions(
                 database, clock, settings.ladder, every=settings.due_seconds, batch=settings.due_batch
             ),
         ],
+        closed=[client.close],
     )

@@ -44,10 +44,14 @@ DomainError
 ├── PropertyTaken      409 REGISTRY.PROPERTY_TAKEN
 ├── PropertyInUse      409 REGISTRY.PROPERTY_IN_USE, with how many members and devices
 ├── ScopeNotFound      404 REGISTRY.SCOPE_NOT_FOUND
-└── ScopesRefused      422 REGISTRY.SCOPES_REFUSED, with every fault and its row
+├── ScopesRefused      422 REGISTRY.SCOPES_REFUSED, with every fault and its row
+├── ProductNotConnected 409 REGISTRY.PRODUCT_NOT_CONNECTED
+├── ProbeRunning       409 REGISTRY.PROBE_RUNNING
+├── ActionUnknown      404 REGISTRY.ACTION_UNKNOWN, with those of the manifest
+└── NotEntitled        403 REGISTRY.NOT_ENTITLED, with the rule that decided
 """
 
-from chassis.errors import Conflict, DomainError, Invalid, NotFound, Unauthorized
+from chassis.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, Unauthorized
 
 
 class TenantNotFound(NotFound):
@@ -314,3 +318,27 @@ class ScopesRefused(Invalid):
     """Nothing was changed; every fault is named by its row."""
 
     code = "REGISTRY.SCOPES_REFUSED"
+
+
+class ProductNotConnected(Conflict):
+    """The product's manifest names no address, so it cannot be called."""
+
+    code = "REGISTRY.PRODUCT_NOT_CONNECTED"
+
+
+class ProbeRunning(Conflict):
+    """Somebody is probing the product at this moment."""
+
+    code = "REGISTRY.PROBE_RUNNING"
+
+
+class ActionUnknown(NotFound):
+    """The product's manifest names no such action."""
+
+    code = "REGISTRY.ACTION_UNKNOWN"
+
+
+class NotEntitled(Forbidden):
+    """The tenant may not use the product."""
+
+    code = "REGISTRY.NOT_ENTITLED"

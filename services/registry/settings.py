@@ -52,6 +52,13 @@ class Settings(ServiceSettings):
     leak_rate: float = Field(default=20.0, gt=0)
     """Reports of leaked keys per second and process."""
 
+    product_seconds: float = Field(default=5.0, gt=0, le=10)
+    """So long a product may take for one answer."""
+    probe_seconds: float = Field(default=300.0, gt=0)
+    """How often each product is held against the product contract."""
+    action_unknown_seconds: float = Field(default=60.0, gt=0)
+    """After this an action of which nobody has told the outcome counts as unknown; longer than a request may last."""
+
     @field_validator("key_peppers")
     @classmethod
     def peppers_are_readable(cls, given: SecretStr) -> SecretStr:

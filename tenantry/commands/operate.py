@@ -12,6 +12,7 @@ from tenantry.commands import running
 from tenantry.commands.folder import run
 from tenantry.commands.running import AsJson, console
 from tenantry.stack.errors import StackError
+from tenantry.stack.folder import PRODUCTS
 from tenantry.stack.provision import migrate_all, provision_nats, provision_postgres
 
 outbox = typer.Typer(no_args_is_help=True, help="What services have said, and what is not published yet.")
@@ -41,7 +42,7 @@ async def read_status() -> list[dict[str, Any]]:
     found = running.stack()
     rows = []
     async with httpx.AsyncClient(trust_env=False, timeout=3) as http:
-        for name in ("issuer", *SERVICES):
+        for name in ("issuer", *SERVICES, *PRODUCTS):
             row: dict[str, Any] = {
                 "process": name,
                 "address": found.url(name),

@@ -7,8 +7,10 @@ import signal
 import typer
 from rich.console import Console
 
+from contracts.subjects import SERVICES
 from tenantry.commands.folder import data_folder, run
 from tenantry.demo import run as demo_run
+from tenantry.stack.folder import PRODUCTS
 from tenantry.stack.stack import Stack
 
 console = Console(highlight=False)
@@ -39,8 +41,8 @@ async def keep_up() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    for name in ("issuer", "registry", "bff", "audit", "sync", "notifier"):
-        console.print(f"  {name:<9} {stack.url(name)}")
+    for name in ("issuer", *SERVICES, *PRODUCTS):
+        console.print(f"  {name:<16} {stack.url(name)}")
     console.print(f"everything is up; data and logs are in {stack.folder.path}; Ctrl-C stops it")
     watching = asyncio.create_task(stack.watch())
     waiting = asyncio.create_task(stop.wait())

@@ -1,4 +1,4 @@
-"""`tenants …`, `timeline`, `products …`: what an operator does with tenants on an ordinary day."""
+"""`tenants …`, `timeline`: what an operator does with tenants on an ordinary day."""
 
 import json
 from typing import Annotated, Any
@@ -12,18 +12,15 @@ from tenantry.commands.folder import run
 from tenantry.commands.running import AsJson, console
 
 tenants = typer.Typer(no_args_is_help=True, help="Tenants and their life.")
-products = typer.Typer(no_args_is_help=True, help="The catalogue.")
 TenantId = Annotated[UUID, typer.Argument(help="Id of the tenant.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 REGISTRY = "registry"
 LISTED = ("tenant_id", "slug", "status", "plan", "kind", "created_at")
-SHOWN_PRODUCT = ("key", "version", "status", "plans")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
     app.add_typer(tenants, name="tenants")
-    app.add_typer(products, name="products")
     app.command()(timeline)
 
 
@@ -185,31 +182,3 @@ def timeline(
         for step in found["future"]
     ]
     running.show(f"now {found['status']}", [*past, *future], as_json=False)
-
-
-@products.command("list")
-def list_products(as_json: AsJson = False) -> None:
-    """What can be bought."""
-    found = run(Operator(REGISTRY).get("/v1/products"))["products"]
-    if as_json:
-        console.print_json(json.dumps(found))
-        return
-    rows = [{**row, "plans": ", ".join(row["manifest"].get("plans", []))} for row in found]
-    running.show("Products", [{name: row[name] for name in SHOWN_PRODUCT} for row in rows], as_json=False)
-
-
-@products.command()
-def publish(
-    manifest: Annotated[typer.FileText, typer.Argument(help="The manifest, as JSON.")],
-    as_json: AsJson = False,
-) -> None:
-    """Publish a product, or a higher version of one."""
-    tell(run(Operator(REGISTRY).change("POST", "/v1/products", json.load(manifest))), as_json=as_json)
-
-
-@products.command()
-def retire(key: Annotated[str, typer.Argument(help="Key of the product.")], yes: Yes = False) -> None:
-    """Nobody can buy it, or use it, any more."""
-    confirm(f"Retire {key}? Every tenant loses it.", yes=yes)
-    run(Operator(REGISTRY).change("DELETE", f"/v1/products/{key}"))
-    console.print(f"{key} is retired")

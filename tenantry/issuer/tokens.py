@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from chassis.dpop import DpopError, Nonces, Proof, ReplayMemory, b64url, verify_proof
 from chassis.service_tokens import ASSERTION_TYPE
+from contracts.roles import PRODUCT_PREFIX
 from tenantry.issuer.settings import IssuerSettings
 from tenantry.issuer.signing import AUDIENCES, Signer, member_claims
 from tenantry.issuer.state import State
@@ -186,8 +187,8 @@ class TokenEndpoint:
         key = self._clients.get(service)
         if key is None:
             raise TokenError("invalid_client", "client_id: unknown client", 401)
-        if audience not in SERVICE_AUDIENCES:
-            raise TokenError("invalid_request", f"audience: {audience!r} is no service")
+        if audience not in SERVICE_AUDIENCES and f"{PRODUCT_PREFIX}{audience}" not in self._clients:
+            raise TokenError("invalid_request", f"audience: {audience!r} is no service and no product")
         now = time.time()
         self._check_assertion(form["client_assertion"], service, key, now)
         told = {

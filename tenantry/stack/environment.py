@@ -4,9 +4,10 @@ import json
 import os
 from pathlib import Path
 
+from contracts.roles import PRODUCT_PREFIX
 from contracts.subjects import SERVICES
 from deploy.postgres.roles import DATABASE
-from tenantry.stack.folder import Secrets
+from tenantry.stack.folder import PRODUCTS, Secrets
 
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "VIRTUAL_ENV")
 CHECKOUT = Path(__file__).parents[2]
@@ -32,8 +33,12 @@ class Environment:
             "TENANTRY_TELEMETRY": f"file:{self._folder / 'traces' / f'{name}.jsonl'}",
             **{f"TENANTRY_{service.upper()}_URL": self.url(service) for service in SERVICES},
         }
-        own = self._issuer() if name == "issuer" else self._service(name)
-        return {**passed, **shared, **own}
+        return {**passed, **shared, **self._own(name)}
+
+    def _own(self, name: str) -> dict[str, str]:
+        if name == "issuer":
+            return self._issuer()
+        return self._product(name) if name in PRODUCTS else self._service(name)
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self._ports[name]}"
@@ -45,9 +50,10 @@ class Environment:
     def _issuer(self) -> dict[str, str]:
         clients = self._folder / "issuer" / "clients.json"
         clients.parent.mkdir(parents=True, exist_ok=True)
+        products = {f"{PRODUCT_PREFIX}{name}": key for name, key in self._secrets.product_keys.items()}
         public = {
-            service: {part: value for part, value in key.items() if part != "d"}
-            for service, key in self._secrets.service_keys.items()
+            client: {part: value for part, value in key.items() if part != "d"}
+            for client, key in {**self._secrets.service_keys, **products}.items()
         }
         clients.write_text(json.dumps(public))
         return {
@@ -56,6 +62,13 @@ class Environment:
             "TENANTRY_ISSUER_DATA": str(self._folder / "issuer"),
             "TENANTRY_ISSUER_CLIENTS": str(clients),
             "TENANTRY_ISSUER_ADMIN_SECRET": self._secrets.issuer_admin,
+        }
+
+    def _product(self, name: str) -> dict[str, str]:
+        return {
+            "TENANTRY_PRODUCT_SERVICE_KEY": json.dumps(self._secrets.product_keys[name]),
+            "TENANTRY_PRODUCT_PORT": str(self._ports[name]),
+            "TENANTRY_PRODUCT_DATA": str(self._folder / "products"),
         }
 
     def _service(self, name: str) -> dict[str, str]:

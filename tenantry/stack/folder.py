@@ -8,6 +8,7 @@ import os
 import random
 import secrets
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +20,9 @@ from deploy.postgres.roles import LOGINS
 from tenantry.stack.errors import StackError
 from tenantry.stack.nats_server import new_seeds
 
-PORTS = ("postgres", "nats", "nats_monitor", "issuer", *SERVICES, "bff_stream")
+PRODUCTS = ("ai_console", "compliance_suite", "notetaker")
+"""The example products, each a process of its own."""
+PORTS = ("postgres", "nats", "nats_monitor", "issuer", *SERVICES, "bff_stream", *PRODUCTS)
 SERVER_PORTS = range(10_000, 32_000)
 
 
@@ -31,6 +34,7 @@ class Secrets:
     passwords: dict[str, str]
     nats_seeds: dict[str, str]
     service_keys: dict[str, dict[str, str]]
+    product_keys: dict[str, dict[str, str]]
     issuer_admin: str
     erp_webhook: str
     audit_signing: str
@@ -130,6 +134,11 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
+def new_keys(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """A private JWK for each."""
+    return {name: dict(ECKey.generate_key("P-256").as_dict(private=True)) for name in names}
+
+
 def new_secrets() -> dict[str, Any]:
     def random_bytes() -> str:
         return base64.b64encode(secrets.token_bytes(32)).decode()
@@ -140,9 +149,8 @@ def new_secrets() -> dict[str, Any]:
             f"{service}_{login}": secrets.token_hex(16) for service in SERVICES for login in LOGINS
         },
         "nats_seeds": new_seeds(),
-        "service_keys": {
-            service: dict(ECKey.generate_key("P-256").as_dict(private=True)) for service in SERVICES
-        },
+        "service_keys": new_keys(SERVICES),
+        "product_keys": new_keys(PRODUCTS),
         "issuer_admin": secrets.token_urlsafe(32),
         "erp_webhook": secrets.token_urlsafe(32),
         "audit_signing": random_bytes(),

@@ -1,4 +1,4 @@
-"""The whole stack in one data folder: NATS, PostgreSQL, the issuer and the services, started in order and watched."""
+"""The whole stack in one data folder: NATS, PostgreSQL, the issuer, services, products; started in order and watched."""
 
 import asyncio
 import json
@@ -12,9 +12,10 @@ import httpx
 from contracts.subjects import SERVICES
 from deploy.nats.server import Listen
 from deploy.postgres.roles import DATABASE
+from tenantry.stack.catalogue import connect_products
 from tenantry.stack.environment import Environment
 from tenantry.stack.errors import StackError
-from tenantry.stack.folder import DataFolder
+from tenantry.stack.folder import PRODUCTS, DataFolder
 from tenantry.stack.nats_server import NatsServer
 from tenantry.stack.postgres import DEFAULT_VERSION, Postgres, PostgresPlace
 from tenantry.stack.processes import Child, Command, Orphans, python
@@ -67,10 +68,10 @@ class Stack:
         return self.folder.path / "logs" / f"{name}.log"
 
     def url(self, name: str) -> str:
-        """Base address of the issuer or a service."""
+        """Base address of the issuer, a service or a product."""
         return f"http://127.0.0.1:{self.ports[name]}"
 
-    async def start(self, services: Sequence[str] = SERVICES) -> None:
+    async def start(self, services: Sequence[str] = SERVICES, products: Sequence[str] = PRODUCTS) -> None:
         """Everything up and ready, or StackError with the place and the cure; then nothing is left running."""
         self.folder.lock()
         try:
@@ -81,10 +82,16 @@ class Stack:
             await asyncio.gather(self.nats.start(), self.postgres.start())
             self._remember()
             await self.provision()
-            self._say(f"starting the issuer and {len(services)} services")
-            for name in ("issuer", *services):
+            self._say(f"starting the issuer, {len(services)} services and {len(products)} products")
+            names = ("issuer", *services, *products)
+            for name in names:
                 self.start_process(name)
-            await asyncio.gather(*(self._wait_ready(name) for name in ("issuer", *services)))
+            await asyncio.gather(*(self._wait_ready(name) for name in names))
+            if products:
+                addresses = {name: self.url(name) for name in products}
+                await connect_products(
+                    self.url("registry"), self.url("issuer"), self.secrets.issuer_admin, addresses
+                )
         except BaseException:
             await self.stop()
             raise
@@ -99,9 +106,9 @@ class Stack:
         await provision_nats(self.nats.url, self.secrets.nats_seeds["ops"])
 
     def start_process(self, name: str) -> None:
-        """Start the issuer or a service (again)."""
-        module = "tenantry.issuer" if name == "issuer" else f"services.{name}"
-        arguments = [python(), "-m", module]
+        """Start the issuer, a service or a product (again)."""
+        module = ["tenantry.issuer"] if name == "issuer" else [f"services.{name}"]
+        arguments = [python(), "-m", *(["products", name] if name in PRODUCTS else module)]
         self._children[name] = Child(Command(name, arguments, self.environment.of(name), self.log_of(name)))
         self._remember()
 

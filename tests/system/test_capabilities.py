@@ -72,6 +72,10 @@ TABLE: dict[str, dict[str, Any]] = {
         "POST /v1/products": Capability.PLATFORM_CATALOGUE_MANAGE,
         "GET /v1/products/{key}": Capability.CATALOGUE_READ,
         "DELETE /v1/products/{key}": Capability.PLATFORM_CATALOGUE_MANAGE,
+        "GET /v1/products/{key}/conformance": Capability.PLATFORM_CATALOGUE_READ,
+        "POST /v1/products/{key}/conformance": Capability.PLATFORM_CATALOGUE_MANAGE,
+        f"POST {TENANT}/products/{{product}}/actions/{{action}}": Capability.PRODUCT_ACT,
+        f"GET {TENANT}/products/{{product}}/actions": Capability.ENTITLEMENT_READ,
         f"POST {TENANT}/api-keys": Capability.API_KEY_MANAGE,
         f"GET {TENANT}/api-keys": Capability.API_KEY_READ,
         f"GET {TENANT}/api-keys/{{key_id}}": Capability.API_KEY_READ,
@@ -207,7 +211,7 @@ def test_every_role_reaches_exactly_what_the_table_gives_it(service: str, place:
 def call(http: httpx.Client, place: Place, role: str, method: str, path: str) -> httpx.Response:
     """With a body that is never good, so that nothing is changed."""
     filled = path.replace("{tenant_id}", place.tenant_id).replace("{verb}", "push")
-    filled = filled.replace("{key}", "nothing").replace("{product}", "nothing")
+    filled = filled.replace("{key}", "nothing").replace("{product}", "nothing").replace("{action}", "nothing")
     for name in ("device_id", "session_id", "endpoint_id", "key_id", "jkt", "member_id", "org_id"):
         filled = filled.replace(f"{{{name}}}", str(uuid.UUID(int=7)))
     body = None if method in {"GET", "DELETE"} else {"nothing": "good"}

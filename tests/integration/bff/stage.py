@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,14 +42,14 @@ SMALL = {
 class Issuer:
     """The local issuer as a process; tests sign with its key whatever they like."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clients: Sequence[str] = SERVICES) -> None:
         self.port = free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
         self.folder = folder
-        self.keys = {service: ECKey.generate_key("P-256") for service in SERVICES}
+        self.keys = {client: ECKey.generate_key("P-256") for client in clients}
         folder.mkdir()
-        clients = {service: key.as_dict(private=False) for service, key in self.keys.items()}
-        (folder / "clients.json").write_text(json.dumps(clients))
+        public = {client: key.as_dict(private=False) for client, key in self.keys.items()}
+        (folder / "clients.json").write_text(json.dumps(public))
 
     def sign(self, claims: dict[str, Any], now: float, seconds: int) -> str:
         state = State(self.folder / "issuer.sqlite")
@@ -72,10 +73,10 @@ class Issuer:
 class Process:
     """One Python process of ours; what it writes goes to a file."""
 
-    def __init__(self, module: str, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, module: str, environment: dict[str, str], log: Path, *arguments: str) -> None:
         self._log = log.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-m", module, *arguments],
             cwd=CHECKOUT,
             env={"PATH": os.environ["PATH"], **environment},
             stdout=self._log,

@@ -17,4 +17,6 @@ REASONS = {
     "tombstone": "what is left of a deleted tenant: its id, a hash and two dates",
     "task": "tasks for operators",
     "product_version": "the catalogue is the platform's",
+    "product_conformance": "what is found about products concerns no tenant",
+    "product_conformance_check": "what is found about products concerns no tenant",
 }

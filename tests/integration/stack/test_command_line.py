@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from contracts.subjects import SERVICES
+from tenantry.stack.folder import PRODUCTS
+
 CHECKOUT = Path(__file__).parents[3]
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("stack")]
 
@@ -27,7 +30,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_status_shows_every_process_ready(live_stack: Path) -> None:
     rows = json.loads(run(live_stack, "status", "--json").stdout)
     assert {row["process"]: row["state"] for row in rows} == dict.fromkeys(
-        ("issuer", "registry", "bff", "audit", "sync", "notifier"), "ready"
+        ("issuer", *SERVICES, *PRODUCTS), "ready"
     )
 
 

@@ -1,0 +1,1 @@
+"""What administrators ask products to do for one tenant."""

@@ -1,0 +1,105 @@
+"""HTTP in: ask a product to act on a tenant, and see what became of what was asked."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from chassis.auth import Authenticate
+from chassis.clock import Clock
+from chassis.db import Database, rows
+from chassis.guards import needs
+from chassis.idempotency import Keyed, is_replayed, once
+from chassis.ids import uuid7
+from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from contracts.capabilities import Capability
+from contracts.claims import Claims
+from services.registry.actions import operations as actions
+from services.registry.actions.operations import Asked, Call
+from services.registry.actions.store import queries
+from services.registry.bodies import Body, Text
+from services.registry.products.client import ProductClient
+from services.registry.tenants import store
+
+Key = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+
+
+class ActionIn(Body):
+    """What cannot be taken back needs the tenant's slug, typed again."""
+
+    confirm: Text | None = None
+
+
+def action_out(row: Any) -> dict[str, Any]:
+    return {**dict(row), "action_id": str(row["action_id"])}
+
+
+def router(
+    database: Database,
+    authenticate: Authenticate,
+    clock: Clock,
+    page_tokens: PageTokens,
+    client: ProductClient,
+) -> APIRouter:
+    routes = APIRouter(prefix="/v1/tenants/{tenant_id}/products/{product}/actions", tags=["actions"])
+    actor = needs(authenticate, Capability.PRODUCT_ACT)
+    reader = needs(authenticate, Capability.ENTITLEMENT_READ)
+
+    @routes.post("/{action}", responses={202: {"description": "The first request with this key is calling"}})
+    async def act(
+        tenant_id: UUID,
+        product: Key,
+        action: Key,
+        body: ActionIn,
+        request: Request,
+        claims: Annotated[Claims, actor],
+        key: Keyed,
+    ) -> Response:
+        """Calls the product once per Idempotency-Key; `state` says what became of it: done, failed or unknown."""
+        asked = Asked(tenant_id, product, action, body.confirm, claims.sub)
+        calls: list[Call] = []
+        async with database.transaction(tenant_id) as tx:
+
+            async def effect() -> tuple[int, Any]:
+                calls.append(await actions.request(tx, asked, uuid7(), clock.now()))
+                return 202, {"action_id": str(calls[0].action_id)}
+
+            begun = await once(request, tx, clock, claims.sub, tenant_id, effect)
+        if calls:
+            outcome = await actions.perform(client, asked, calls[0])
+            async with database.transaction(tenant_id) as tx:
+                await actions.conclude(tx, tenant_id, calls[0].action_id, outcome, clock.now())
+        async with database.reading(tenant_id) as reading:
+            await store.tenant(reading, tenant_id)
+            id_ = UUID(orjson.loads(begun.body)["action_id"])
+            found = action_out(await queries.action_by_id(reading, tenant_id=tenant_id, action_id=id_))
+        headers = {"Idempotency-Replayed": "true"} if is_replayed(begun) else None
+        status = 202 if found["state"] == "requested" else 200
+        return Response(orjson.dumps(found), status, headers, "application/json")
+
+    @routes.get("")
+    async def list_(
+        tenant_id: UUID,
+        product: Key,
+        request: Request,
+        response: Response,
+        claims: Annotated[Claims, reader],
+        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
+        page_token: Annotated[str | None, Query(max_length=500)] = None,
+    ) -> dict[str, Any]:
+        """What was asked of the product for this tenant, newest first."""
+        scope = {"list": "actions", "tenant": str(tenant_id), "product": product}
+        after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
+        async with database.reading(tenant_id) as tx:
+            await store.tenant(tx, tenant_id)
+            found = await rows(
+                queries.actions_page(
+                    tx, tenant_id=tenant_id, product_key=product, after=after, most=page_size + 1
+                )
+            )
+        page = page_tokens.page([action_out(row) for row in found], page_size, scope, ("action_id",))
+        link_next(request, response, page.next_page_token)
+        return {"actions": page.items, "next_page_token": page.next_page_token}
+
+    return routes

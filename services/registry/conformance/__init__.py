@@ -1,0 +1,1 @@
+"""Whether products keep the product contract."""

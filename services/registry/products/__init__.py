@@ -1,0 +1,1 @@
+"""How the registry speaks to products."""

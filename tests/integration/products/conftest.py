@@ -1,0 +1,48 @@
+"""An issuer that knows services and products; everything else a test starts itself."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import httpx
+import pytest
+
+from chassis.clock import ManualClock
+from chassis.db import Database
+from services.registry.tenants.model import Trigger
+from tests.infra import ServiceDsns, TestNats
+from tests.integration.bff.stage import Issuer
+from tests.integration.products.stage import CLIENTS, Town
+from tests.integration.registry.life import BEGAN, Life
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as http:
+        found = Town(tmp_path, Issuer(tmp_path / "issuer", CLIENTS), http)
+        await found.start_issuer()
+        yield found
+        await found.end()
+
+
+@pytest.fixture
+async def life(database: Callable[[str], Awaitable[Database]], admin: asyncpg.Connection) -> Life:
+    return Life(await database("registry"), admin, ManualClock(BEGAN))
+
+
+@pytest.fixture
+async def whole_town(town: Town, nats_server: TestNats, service_dsns: Callable[[str], ServiceDsns]) -> Town:
+    """One in which registries can be started."""
+    town.nats, town.dsns = nats_server, service_dsns("registry")
+    return town
+
+
+@pytest.fixture
+async def tenant_id(life: Life) -> UUID:
+    """A tenant of today that bought the AI console and the notetaker: whole processes have the machine's clock."""
+    life.clock.advance(datetime.now(UTC) - BEGAN)
+    made = await life.new_trial()
+    await life.buy(made, Trigger.PAYMENT)
+    return made
