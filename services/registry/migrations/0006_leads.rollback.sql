@@ -1,0 +1,11 @@
+alter table due_action no force row level security;
+delete from due_action where action = 'expire_entitlement';
+alter table due_action force row level security;
+alter table due_action
+    drop constraint due_action_pkey,
+    drop constraint only_a_grant_names_a_product,
+    drop constraint due_action_action_check,
+    drop column product,
+    add constraint due_action_action_check check (action in
+        ('trial_warning', 'expire_trial', 'cancel', 'end_contract', 'archive', 'delete')),
+    add primary key (tenant_id, action, due_at);
