@@ -75,6 +75,11 @@ TITLES: dict[str, tuple[str, str]] = {
     "REGISTRY.FLAG_NOT_SET": ("The flag is not set", "Cet indicateur n'est pas défini"),
     "REGISTRY.FLOOR_INVALID": ("The floor is not possible", "Ce plancher de version est impossible"),
     "REGISTRY.FLOOR_NOT_SET": ("The floor is not set", "Ce plancher de version n'est pas défini"),
+    "REGISTRY.DEMO_RESET_DUE": (
+        "The demo is being put back",
+        "La démonstration est en cours de remise à zéro",
+    ),
+    "REGISTRY.LEASE_NOT_FOUND": ("No lease is in force", "Aucune réservation n'est en cours"),
     "BFF.BACKOFFICE_DISABLED": ("The backoffice is switched off", "Le backoffice est désactivé"),
     "BFF.DPOP_INVALID": ("The DPoP proof is invalid", "La preuve DPoP est invalide"),
     "BFF.TENANT_DISABLED": ("The tenant may not come in now", "L'accès de ce client est suspendu"),

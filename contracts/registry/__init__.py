@@ -8,6 +8,7 @@ from contracts.registry.api_keys import (
     ApiKeyRevokedV1,
     ApiKeyRotatedV1,
 )
+from contracts.registry.demo import DemoEvent, DemoResetFailedV1, DemoResetV1
 from contracts.registry.people import (
     DeviceEnrolledV1,
     DeviceEvent,
@@ -74,6 +75,8 @@ EVENTS: tuple[type[Event], ...] = (
     ProductPublishedV1,
     ProductRetiredV1,
     UsageQuotaReachedV1,
+    DemoResetV1,
+    DemoResetFailedV1,
     FlagChangedV1,
     VersionFloorChangedV1,
     RegistrySourceHeartbeatV1,
@@ -86,6 +89,9 @@ __all__ = [
     "ApiKeyExpiringV1",
     "ApiKeyRevokedV1",
     "ApiKeyRotatedV1",
+    "DemoEvent",
+    "DemoResetFailedV1",
+    "DemoResetV1",
     "DeviceEnrolledV1",
     "DeviceEvent",
     "DeviceRevokedV1",

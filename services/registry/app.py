@@ -7,9 +7,13 @@ from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
 from chassis.pages import PageTokens
 from chassis.runtime import Service
+from chassis.service_tokens import ServiceTokens
 from services.registry import directory, me
 from services.registry.api_keys.parts import ApiKeys
 from services.registry.catalogue import api as catalogue
+from services.registry.demo import api as demo
+from services.registry.demo.products import HttpProducts
+from services.registry.demo.reset import DemoResets
 from services.registry.devices import api as devices
 from services.registry.entitlements import api as entitlements
 from services.registry.entitlements.pushes import ClaimsPusher
@@ -34,6 +38,7 @@ def compose(settings: Settings) -> Service:
     clock = SystemClock()
     database, bus = connect(SERVICE, settings, MIGRATIONS)
     identity = LocalIdentity(settings.identity_admin_url, settings.identity_admin_secret.get_secret_value())
+    tokens = ServiceTokens(settings.oidc_issuer, SERVICE, settings.service_key.get_secret_value())
     shared = backbone(SERVICE, settings, clock, database, bus)
     authenticate = Authenticate(shared.verifier)
     # Enrolment comes before the device is known, with the token that is bound to the key being enrolled.
@@ -56,6 +61,7 @@ def compose(settings: Settings) -> Service:
             directory.router(database, authenticate, clock),
             flags.router(database, authenticate, clock, page_tokens),
             floors.router(database, authenticate, clock, page_tokens),
+            demo.router(database, authenticate, clock),
             me.router(authenticate),
             *keys.routers(authenticate, page_tokens),
         ],
@@ -63,6 +69,14 @@ def compose(settings: Settings) -> Service:
             keeper,
             *keys.parts,
             ClaimsPusher(database, identity, clock, every=settings.push_seconds),
+            DemoResets(
+                database,
+                identity,
+                HttpProducts(database, tokens),
+                clock,
+                settings.ladder,
+                every=settings.due_seconds,
+            ),
             DueActions(
                 database, clock, settings.ladder, every=settings.due_seconds, batch=settings.due_batch
             ),

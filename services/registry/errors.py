@@ -31,7 +31,9 @@ DomainError
 ├── FlagValueWrong     422 REGISTRY.FLAG_VALUE_WRONG, with what would be right
 ├── FlagNotSet         409 REGISTRY.FLAG_NOT_SET
 ├── FloorInvalid       422 REGISTRY.FLOOR_INVALID, with every fault and its place
-└── FloorNotSet        409 REGISTRY.FLOOR_NOT_SET
+├── FloorNotSet        409 REGISTRY.FLOOR_NOT_SET
+├── DemoResetDue       409 REGISTRY.DEMO_RESET_DUE
+└── LeaseNotFound      404 REGISTRY.LEASE_NOT_FOUND
 """
 
 from chassis.errors import Conflict, DomainError, Invalid, NotFound, Unauthorized
@@ -223,3 +225,15 @@ class FloorNotSet(Conflict):
     """There is no floor to clear."""
 
     code = "REGISTRY.FLOOR_NOT_SET"
+
+
+class DemoResetDue(Conflict):
+    """The demo tenant is being put back, or will be in a moment."""
+
+    code = "REGISTRY.DEMO_RESET_DUE"
+
+
+class LeaseNotFound(NotFound):
+    """Nobody holds the reset off."""
+
+    code = "REGISTRY.LEASE_NOT_FOUND"

@@ -1,3 +1,5 @@
+drop function erase_demo(text[]);
+drop table demo_lease, demo_baseline, demo_reset_product, demo_reset;
 alter table due_action no force row level security;
 delete from due_action where action = 'expire_entitlement';
 alter table due_action force row level security;

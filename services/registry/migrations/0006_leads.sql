@@ -21,3 +21,88 @@ where p.enabled and p.source <> 'trial' and p.expires_at is not null and t.statu
 alter table tenant force row level security;
 alter table tenant_product force row level security;
 alter table due_action force row level security;
+
+
+-- One row a night (number 0), at most one of them open: whichever process claims it does what remains, and nobody records
+-- it twice. Resets that operators ask for are numbered after it.
+create table demo_reset (
+    night         date        not null,
+    number        int         not null default 0 check (number between 0 and 99),
+    due_at        timestamptz not null,
+    try_at        timestamptz not null,
+    claim         uuid,
+    claimed_until timestamptz,
+    attempts      int         not null default 0,
+    last_error    text,
+    finished_at   timestamptz,
+    outcome       text        check (outcome in ('done', 'failed')),
+    records       int,
+    checksum      text,
+    faults        text[]      not null default '{}',
+    primary key (night, number),
+    check ((outcome is null) = (finished_at is null))
+);
+create unique index demo_reset_of_the_night on demo_reset ((outcome is null)) where outcome is null and number = 0;
+create unique index demo_reset_asked_for on demo_reset ((outcome is null)) where outcome is null and number > 0;
+
+-- What each product answered in a night; who goes on after a crash does not ask it again.
+create table demo_reset_product (
+    night       date        not null,
+    number      int         not null,
+    product_key text        not null,
+    version     text        not null,
+    counts      jsonb       not null,
+    checksum    text        not null,
+    answered_at timestamptz not null,
+    primary key (night, number, product_key),
+    foreign key (night, number) references demo_reset (night, number)
+);
+-- What a product restores in one version of it, as it said the first time; every later night must be equal.
+create table demo_baseline (
+    product_key text        not null,
+    version     text        not null,
+    counts      jsonb       not null,
+    checksum    text        not null,
+    said_at     timestamptz not null,
+    primary key (product_key, version)
+);
+create table demo_lease (
+    lease_id    uuid        primary key,
+    started_by  text        not null,
+    started_at  timestamptz not null,
+    held_until  timestamptz not null check (held_until > started_at and held_until <= started_at + interval '4 hours'),
+    released_at timestamptz,
+    released_by text
+);
+create unique index demo_lease_in_force on demo_lease ((released_at is null)) where released_at is null;
+grant select, insert, update on demo_reset, demo_lease to registry_app, registry_worker;
+grant select, insert on demo_reset_product, demo_baseline to registry_app, registry_worker;
+
+-- Inside a transaction of the demo tenant: everything that was made in it goes, except the members to keep. Row-level
+-- security is forced on the owner too, so that no row of another tenant can go.
+create function erase_demo(kept_members text[]) returns void
+    language plpgsql security definer set search_path = registry, pg_temp as
+$$
+declare
+    t text;
+begin
+    if not exists (select 1 from tenant where tenant_id = current_tenant() and kind = 'demo') then
+        raise exception 'only the demo tenant is reset, % is not', current_tenant();
+    end if;
+    -- Whatever is a tenant's goes, so that a table that is added later cannot be forgotten. What stays: what was said
+    -- and is to be said, leads (they are real), and switches, which operators set.
+    for t in
+        select c.relname from pg_class c
+        join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
+        where c.relnamespace = 'registry'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+          and c.relforcerowsecurity
+          and c.relname not in ('outbox', 'tenant', 'tenant_move', 'member', 'claims_push', 'idempotency', 'dead_letter',
+                                'lead', 'lead_activity', 'crm_push',
+                                'flag', 'flag_change', 'version_floor', 'version_floor_change')
+    loop
+        execute format('delete from %I where tenant_id = current_tenant()', t);
+    end loop;
+    delete from member where tenant_id = current_tenant() and not member_id = any (kept_members);
+end $$;
+revoke execute on function erase_demo(text[]) from public;
+grant execute on function erase_demo(text[]) to registry_app;

@@ -16,5 +16,9 @@ REASONS = {
     "sales_order": "orders are looked up before their tenant is known; written by the registry alone",
     "tombstone": "what is left of a deleted tenant: its id, a hash and two dates",
     "task": "tasks for operators",
+    "demo_reset": "nights of the one demo tenant",
+    "demo_reset_product": "what products answered in a night of the demo tenant",
+    "demo_baseline": "what products restore in the demo tenant, counts and a checksum",
+    "demo_lease": "who holds the reset of the demo tenant off",
     "product_version": "the catalogue is the platform's",
 }
