@@ -9,6 +9,7 @@ from contracts.registry.api_keys import (
     ApiKeyRotatedV1,
 )
 from contracts.registry.demo import DemoEvent, DemoResetFailedV1, DemoResetV1
+from contracts.registry.leads import LeadRequestedV1, TrialRequestedV1
 from contracts.registry.people import (
     DeviceEnrolledV1,
     DeviceEvent,
@@ -75,6 +76,8 @@ EVENTS: tuple[type[Event], ...] = (
     ProductPublishedV1,
     ProductRetiredV1,
     UsageQuotaReachedV1,
+    LeadRequestedV1,
+    TrialRequestedV1,
     DemoResetV1,
     DemoResetFailedV1,
     FlagChangedV1,
@@ -98,6 +101,7 @@ __all__ = [
     "EntitledProduct",
     "EntitlementsChangedV1",
     "FlagChangedV1",
+    "LeadRequestedV1",
     "MemberDeactivatedV1",
     "MemberEvent",
     "MemberInvitedV1",
@@ -121,6 +125,7 @@ __all__ = [
     "TenantStatus",
     "TenantTrialExpiringV1",
     "TenantTrialStartedV1",
+    "TrialRequestedV1",
     "UsageQuotaReachedV1",
     "VersionFloorChangedV1",
 ]

@@ -8,7 +8,7 @@ from chassis.clock import SystemClock
 from chassis.pages import PageTokens
 from chassis.runtime import Service
 from chassis.service_tokens import ServiceTokens
-from services.registry import directory, me
+from services.registry import addressees, directory, me
 from services.registry.api_keys.parts import ApiKeys
 from services.registry.catalogue import api as catalogue
 from services.registry.demo import api as demo
@@ -22,11 +22,17 @@ from services.registry.flags import api as flags
 from services.registry.floors import api as floors
 from services.registry.identity import LocalIdentity
 from services.registry.keeper import Keeper
+from services.registry.leads import api as leads
+from services.registry.leads.crm import LocalCrm
+from services.registry.leads.pushes import CrmPusher
 from services.registry.members import api as members
 from services.registry.orders import api as orders
 from services.registry.settings import Settings
 from services.registry.tenants import api as tenants
 from services.registry.tenants.due import DueActions
+from services.registry.trials import api as trials
+from services.registry.trials.links import Links
+from services.registry.trials.upkeep import TrialUpkeep
 from services.registry.usage import api as usage
 
 SERVICE = "registry"
@@ -48,6 +54,7 @@ def compose(settings: Settings) -> Service:
     keys = ApiKeys(database, bus, clock, settings)
     keeper = Keeper(database, bus)
     shared.health.tell(keeper.name, keeper.status)
+    links = Links(settings.trial_link_key.get_secret_value(), settings.portal_url)
     secret = settings.erp_webhook_secret.get_secret_value()
     return shared.service(
         [
@@ -62,6 +69,9 @@ def compose(settings: Settings) -> Service:
             flags.router(database, authenticate, clock, page_tokens),
             floors.router(database, authenticate, clock, page_tokens),
             demo.router(database, authenticate, clock),
+            leads.router(database, authenticate, clock, page_tokens),
+            trials.router(database, identity, clock, settings, links),
+            addressees.router(database, authenticate, clock, settings, links),
             me.router(authenticate),
             *keys.routers(authenticate, page_tokens),
         ],
@@ -69,6 +79,8 @@ def compose(settings: Settings) -> Service:
             keeper,
             *keys.parts,
             ClaimsPusher(database, identity, clock, every=settings.push_seconds),
+            CrmPusher(database, LocalCrm(settings.erp_folder), clock, every=settings.push_seconds),
+            TrialUpkeep(database, clock),
             DemoResets(
                 database,
                 identity,

@@ -33,10 +33,17 @@ DomainError
 ├── FloorInvalid       422 REGISTRY.FLOOR_INVALID, with every fault and its place
 ├── FloorNotSet        409 REGISTRY.FLOOR_NOT_SET
 ├── DemoResetDue       409 REGISTRY.DEMO_RESET_DUE
-└── LeaseNotFound      404 REGISTRY.LEASE_NOT_FOUND
+├── LeaseNotFound      404 REGISTRY.LEASE_NOT_FOUND
+├── LeadNotFound       404 REGISTRY.LEAD_NOT_FOUND
+├── LeadClosed         409 REGISTRY.LEAD_CLOSED
+├── NoTenant           403 REGISTRY.NO_TENANT
+├── TrialLinkInvalid   404 REGISTRY.TRIAL_LINK_INVALID
+├── TrialLinkExpired   410 REGISTRY.TRIAL_LINK_EXPIRED
+├── TrialLinkUsed      409 REGISTRY.TRIAL_LINK_USED
+└── TooManyTrials      429 REGISTRY.TOO_MANY_TRIALS
 """
 
-from chassis.errors import Conflict, DomainError, Invalid, NotFound, Unauthorized
+from chassis.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, Unauthorized
 
 
 class TenantNotFound(NotFound):
@@ -237,3 +244,47 @@ class LeaseNotFound(NotFound):
     """Nobody holds the reset off."""
 
     code = "REGISTRY.LEASE_NOT_FOUND"
+
+
+class LeadNotFound(NotFound):
+    """There is no such lead, or it is another's."""
+
+    code = "REGISTRY.LEAD_NOT_FOUND"
+
+
+class LeadClosed(Conflict):
+    """The lead has its outcome."""
+
+    code = "REGISTRY.LEAD_CLOSED"
+
+
+class NoTenant(Forbidden):
+    """Who asks is a member of no tenant."""
+
+    code = "REGISTRY.NO_TENANT"
+
+
+class TrialLinkInvalid(NotFound):
+    """Not one of ours, or long forgotten."""
+
+    code = "REGISTRY.TRIAL_LINK_INVALID"
+
+
+class TrialLinkExpired(DomainError):
+    """The link was not used in its time."""
+
+    code = "REGISTRY.TRIAL_LINK_EXPIRED"
+    status = 410
+
+
+class TrialLinkUsed(Conflict):
+    """A link works once."""
+
+    code = "REGISTRY.TRIAL_LINK_USED"
+
+
+class TooManyTrials(DomainError):
+    """More requests for trials in a moment than this process takes."""
+
+    code = "REGISTRY.TOO_MANY_TRIALS"
+    status = 429

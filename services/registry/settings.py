@@ -52,6 +52,21 @@ class Settings(ServiceSettings):
     leak_rate: float = Field(default=20.0, gt=0)
     """Reports of leaked keys per second and process."""
 
+    sales_mailbox: str = "sales@tenantry.example"
+    """Who is told of a lead that nobody owns."""
+    operators_mailbox: str = "operators@tenantry.example"
+    """Who is told that the demo tenant is not as it should be."""
+    portal_url: str = "https://portal.tenantry.example"
+    """Where a trial's link leads."""
+    trial_link_key: SecretStr
+    """The secrets of trials' links are derived from it; the same for all processes."""
+    trial_link_hours: int = Field(default=24, ge=1, le=168)
+    """So long a trial's link may be used."""
+    trial_rate: float = Field(default=2.0, gt=0)
+    """Requests for trials per second and process, with bursts of ten times as many."""
+    trial_open_most: int = Field(default=10_000, ge=1)
+    """So many links wait to be used at the utmost."""
+
     @field_validator("key_peppers")
     @classmethod
     def peppers_are_readable(cls, given: SecretStr) -> SecretStr:

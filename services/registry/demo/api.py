@@ -46,7 +46,8 @@ def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIR
         async with database.transaction(None) as tx:
 
             async def effect() -> tuple[int, Any]:
-                return 201, await demo.lease(tx, claims.sub, timedelta(minutes=body.minutes), clock.now())
+                taken = await demo.lease(tx, claims.sub, timedelta(minutes=body.minutes), clock.now())
+                return 201, {**taken, "lease_id": str(taken["lease_id"])}
 
             return await once(request, tx, clock, claims.sub, None, effect)
 

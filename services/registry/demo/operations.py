@@ -212,7 +212,7 @@ async def lease(tx: Tx, who: str, lasts: timedelta, now: datetime) -> dict[str, 
         return row
     held_until = max(known["held_until"], min(now + lasts, known["started_at"] + model.LONGEST_LEASE))
     await queries.extend_lease(tx, lease_id=known["lease_id"], held_until=held_until)
-    return {**dict(known), "held_until": held_until}
+    return {**known, "held_until": held_until}
 
 
 async def release(tx: Tx, now: datetime) -> None:
@@ -230,7 +230,7 @@ async def status(tx: ReadTx, now: datetime) -> dict[str, Any]:
     return {
         "tenant_id": str(DEMO_TENANT_ID),
         "next_reset_at": None if reset is None else next_at(reset, held),
-        "lease": None if held is None else dict(held),
+        "lease": None if held is None else {**held, "lease_id": str(held["lease_id"])},
         "last_reset": None if last is None else dict(last),
     }
 

@@ -1,3 +1,5 @@
+drop table trial, crm_push, lead_activity, lead;
+alter table tenant drop constraint sales_owner_is_reached, drop column sales_owner_email, drop column sales_owner;
 drop function erase_demo(text[]);
 drop table demo_lease, demo_baseline, demo_reset_product, demo_reset;
 alter table due_action no force row level security;

@@ -106,3 +106,84 @@ begin
 end $$;
 revoke execute on function erase_demo(text[]) from public;
 grant execute on function erase_demo(text[]) to registry_app;
+
+-- Who looks after a tenant in sales; an operator's subject, and where mail reaches them.
+alter table tenant add column sales_owner text, add column sales_owner_email text,
+    add constraint sales_owner_is_reached check ((sales_owner is null) = (sales_owner_email is null));
+
+-- One wish of a customer or a prospect. While it is open the same wish is this one.
+create table lead (
+    lead_id      uuid        primary key,
+    tenant_id    uuid        not null,
+    kind         text        not null check (kind in ('product_request', 'trial_request', 'upgrade_request')),
+    subject      text        not null,
+    product_key  text,
+    plan         text,
+    why          text,
+    seats        int,
+    volume       int,
+    company      text,
+    email        text,
+    requested_by text        not null,
+    owner        text,
+    owner_email  text,
+    opened_at    timestamptz not null,
+    outcome      text        check (outcome in ('won', 'lost', 'duplicate')),
+    closed_at    timestamptz,
+    row_version  bigint      not null default 1,
+    check ((outcome is null) = (closed_at is null))
+);
+create unique index lead_open on lead (tenant_id, kind, subject) where outcome is null;
+create index lead_owner on lead (owner, lead_id);
+
+create table lead_activity (
+    activity_id uuid        primary key,
+    tenant_id   uuid        not null,
+    lead_id     uuid        not null references lead (lead_id) on delete cascade,
+    verb        text        not null check (verb in ('requested', 'asked_again', 'recorded', 'closed')),
+    actor_id    text        not null,
+    at          timestamptz not null
+);
+create index lead_activity_of_lead on lead_activity (lead_id, activity_id);
+
+-- What the CRM has yet to be told; done after the commit and tried again until it is.
+create table crm_push (
+    lead_id    uuid        primary key references lead (lead_id) on delete cascade,
+    tenant_id  uuid        not null,
+    due_at     timestamptz not null,
+    attempts   int         not null default 0,
+    last_error text
+);
+
+do $$
+declare t text;
+begin
+    foreach t in array array['lead', 'lead_activity', 'crm_push'] loop
+        execute format('alter table %I enable row level security', t);
+        execute format('alter table %I force row level security', t);
+        execute format('create policy own_tenant on %I using (tenant_id = current_tenant())', t);
+        execute format('grant select, insert on %I to registry_app', t);
+        execute format('grant select on %I to registry_worker', t);
+    end loop;
+end $$;
+grant update on lead, crm_push to registry_app;
+grant update, delete on crm_push to registry_worker;
+grant insert on lead_activity to registry_worker;
+
+-- Platform-wide: who asked for a trial and has not used the link yet. There is no tenant before that, and of the link only a
+-- digest is kept.
+create table trial (
+    trial_id     uuid        primary key,
+    digest       bytea       not null unique check (length(digest) = 32),
+    email        text        not null,
+    company      text        not null,
+    locale       text        not null,
+    products     text[]      not null,
+    requested_at timestamptz not null,
+    expires_at   timestamptz not null check (expires_at > requested_at),
+    used_at      timestamptz
+);
+create index trial_age on trial (expires_at);
+grant select, insert on trial to registry_app;
+grant update (used_at) on trial to registry_app;
+grant select, delete on trial to registry_worker;

@@ -20,5 +20,6 @@ REASONS = {
     "demo_reset_product": "what products answered in a night of the demo tenant",
     "demo_baseline": "what products restore in the demo tenant, counts and a checksum",
     "demo_lease": "who holds the reset of the demo tenant off",
+    "trial": "who asked for a trial; there is no tenant before the link is used",
     "product_version": "the catalogue is the platform's",
 }

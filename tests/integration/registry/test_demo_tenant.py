@@ -220,6 +220,8 @@ async def test_a_product_that_is_away_is_asked_again_and_then_the_night_fails(
         await stage.product("ai_console", product)
         await stage.product("notetaker", good)
         stage.go_to(BERLIN)
+        for key in ("ai_console", "notetaker"):
+            await stage.tokens.token(key)  # not within the time that the product has
         outcomes = []
         for _ in range(200):
             outcomes.append(await stage.node(seconds=0.5 if answer is silence else 10).run_due())
