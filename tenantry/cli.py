@@ -2,12 +2,12 @@
 
 import typer
 
-from tenantry.commands import events, flags, floors, letters, operate, stack, tenants
+from tenantry.commands import events, flags, floors, leads, letters, operate, stack, tenants
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Tenantry: the control plane, its embedded stack and its tools.",
 )
-for group in (stack, operate, tenants, flags, floors, events, letters):
+for group in (stack, operate, tenants, leads, flags, floors, events, letters):
     group.register(app)
