@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
+from chassis.fields import Instant
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
@@ -34,7 +35,7 @@ class FloorIn(Body):
     enforce: VersionText | None = None
     latest: VersionText | None = None
     block: Annotated[tuple[VersionText, ...], Field(max_length=100)] = ()
-    effective_at: AwareDatetime | None = None
+    effective_at: Instant | None = None
     message: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     url: Annotated[str, Field(pattern=r"^https://[^\s]+$", max_length=500)] | None = None
     unknown: Literal["allow", "block"] = "allow"

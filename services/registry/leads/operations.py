@@ -82,7 +82,7 @@ async def find(tx: ReadTx, lead_id: UUID, owner: str | None) -> dict[str, Any]:
     """A lead; with `owner` only that one's. Raises LeadNotFound."""
     row = await queries.lead_by_id(tx, lead_id=lead_id)
     if row is None or (owner is not None and row["owner"] != owner):
-        raise LeadNotFound(f"there is no lead {lead_id} that you may see")
+        raise LeadNotFound(f"there is no lead {lead_id}")
     return shown(row)
 
 
