@@ -21,14 +21,15 @@ class Guard:
 
     security_scheme = "bearer"
 
-    def __init__(self, authenticate: Authenticate, capability: Capability) -> None:
+    def __init__(self, authenticate: Authenticate, capability: Capability, *others: Capability) -> None:
         self._authenticate = authenticate
         self.capability = capability
+        self._any = frozenset({capability, *others})
 
     async def __call__(self, request: Request) -> Claims:
         claims = await self._authenticate(request)
         tenant_id = tenant_of(request, claims)
-        if self.capability in capabilities_of(claims, tenant_id):
+        if self._any & capabilities_of(claims, tenant_id):
             if claims.act and not self.capability.endswith(".read"):
                 raise Forbidden("who acts for somebody else may look and not change")
             return claims
@@ -56,6 +57,6 @@ def is_known_to(claims: Claims, tenant_id: UUID | None) -> bool:
     return claims.tenant_id == tenant_id or bool(claims.realm_roles)
 
 
-def needs(authenticate: Authenticate, capability: Capability) -> Any:
-    """`Annotated[Claims, needs(authenticate, Capability.AUDIT_READ)]`."""
-    return Depends(Guard(authenticate, capability))
+def needs(authenticate: Authenticate, capability: Capability, *others: Capability) -> Any:
+    """`Annotated[Claims, needs(authenticate, Capability.AUDIT_READ)]`; with `others`, any of them will do."""
+    return Depends(Guard(authenticate, capability, *others))

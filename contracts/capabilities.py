@@ -54,6 +54,9 @@ class Capability(StrEnum):
     PLATFORM_IMPERSONATE = "platform.impersonate"
     PLATFORM_LEAD_READ = "platform.lead.read"
     PLATFORM_LEAD_OWN = "platform.lead.own"
+    PLATFORM_DEMO_READ = "platform.demo.read"
+    PLATFORM_DEMO_LEASE = "platform.demo.lease"
+    PLATFORM_DEMO_MANAGE = "platform.demo.manage"
     PLATFORM_SCOPE_VERIFY = "platform.scope.verify"
     PLATFORM_ROLLBACK_PLAY = "platform.rollback.play"
 
@@ -73,6 +76,8 @@ EVERYBODY = frozenset(
     }
 )
 BILLING = frozenset({Capability.BILLING_READ, Capability.BILLING_MANAGE})
+NOT_IN_DEMO = frozenset({Capability.AUDIT_MANAGE, Capability.BILLING_MANAGE})
+"""Nobody has these in the demo tenant: its log is not exported, and it is never billed."""
 
 MEMBERS: Mapping[str, frozenset[Capability]] = {
     OrgRole.IT_ADMIN: OF_A_TENANT,
@@ -88,7 +93,9 @@ MEMBERS: Mapping[str, frozenset[Capability]] = {
 OPERATORS: Mapping[str, frozenset[Capability]] = {
     RealmRole.PLATFORM_ADMIN: EVERYTHING,
     RealmRole.SUPPORT_ENGINEER: READING | {Capability.PLATFORM_IMPERSONATE},
-    RealmRole.SALES_REP: frozenset({Capability.PLATFORM_LEAD_OWN}),
+    RealmRole.SALES_REP: frozenset(
+        {Capability.PLATFORM_LEAD_OWN, Capability.PLATFORM_DEMO_READ, Capability.PLATFORM_DEMO_LEASE}
+    ),
     RealmRole.CUSTOMER_SUCCESS: frozenset(
         {
             Capability.PLATFORM_TENANT_READ,
@@ -113,4 +120,4 @@ def capabilities_of(claims: Claims, tenant_id: UUID | None) -> frozenset[Capabil
         found |= EVERYBODY
         for role in claims.org_roles:
             found |= MEMBERS.get(role, frozenset())
-    return frozenset(found)
+    return frozenset(found - NOT_IN_DEMO if tenant_id == DEMO_TENANT_ID else found)

@@ -6,6 +6,7 @@ from tenantry.commands import (
     events,
     flags,
     floors,
+    leads,
     letters,
     operate,
     people,
@@ -20,5 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tenantry: the control plane, its embedded stack and its tools.",
 )
-for group in (stack, operate, tenants, products, projects, people, flags, floors, events, letters):
+GROUPS = (stack, operate, tenants, products, projects, people, leads, flags, floors, events, letters)
+for group in GROUPS:
     group.register(app)

@@ -10,9 +10,10 @@ from chassis.clock import Clock
 from chassis.db import Tx, load_queries
 from chassis.ids import uuid7
 from chassis.telemetry import inject
+from contracts.capabilities import DEMO_TENANT_ID
 from contracts.envelope import Received
 from contracts.event import Event
-from services.notifier.model import MAILS, WEBHOOKS, MailRule, wants
+from services.notifier.model import MAILS, WEBHOOKS, MailRule, audience_of, wants
 
 queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
 
@@ -41,7 +42,7 @@ async def queue_notice(tx: Tx, rule: MailRule, event: Received[Any], clock: Cloc
         notice_id=uuid7(),
         template=rule.template,
         business_key=rule.business_key(event.body),
-        role=rule.role.value,
+        role=audience_of(rule, event.body),
         data=rule.data(event.body),
         traceparent=inject()[0],
         now=clock.now(),
@@ -49,7 +50,9 @@ async def queue_notice(tx: Tx, rule: MailRule, event: Received[Any], clock: Cloc
 
 
 async def queue_messages(tx: Tx, type_: str, event: Received[Any], clock: Clock) -> None:
-    """The exact bytes that will be sent are stored once."""
+    """The exact bytes that will be sent are stored once. Nothing leaves the demo tenant."""
+    if event.body.tenant_id == DEMO_TENANT_ID:
+        return
     body = body_of(type_, event)
     async for endpoint in queries.endpoints_of_tenant(tx, tenant_id=event.body.tenant_id):
         if endpoint["state"] == "active" and wants(endpoint["event_types"], type_):

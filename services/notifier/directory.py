@@ -1,6 +1,7 @@
 """What the notifier asks the registry at the moment of sending: the tenant and who is to be told."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +10,9 @@ import httpx
 from chassis.errors import Permanent, Transient
 from chassis.service_tokens import ServiceTokens
 from services.notifier.mails import Recipient
+from services.notifier.model import is_inside
 
-UNKNOWN = "REGISTRY.TENANT_NOT_FOUND"
+UNKNOWN = frozenset({"REGISTRY.TENANT_NOT_FOUND", "REGISTRY.LEAD_NOT_FOUND", "REGISTRY.TRIAL_LINK_INVALID"})
 
 
 class RegistryUnavailable(Transient):
@@ -23,11 +25,12 @@ class TenantUnknown(Permanent):
 
 @dataclass(frozen=True, slots=True)
 class Addressees:
-    """The tenant's present name and status, and the members with the role."""
+    """The tenant's present name and status, and whom to tell; `data` is what only the registry may say of it."""
 
     tenant: str
     status: str
     recipients: list[Recipient]
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 NOBODY = Addressees("", "", [])
@@ -45,21 +48,26 @@ class Directory:
         """Raises TenantUnknown, RegistryUnavailable. Fields that a newer registry adds are left out."""
         path = f"/internal/v1/directory/tenants/{tenant_id}"
         try:
+            if is_inside(role):
+                found = await self._get(f"/internal/v1/directory/{role}/recipients")
+                return Addressees("", "", recipients_of(found), dict(found["data"]))
             tenant = await self._get(path)
             found = await self._get(f"{path}/recipients", role=role)
-            recipients = [
-                Recipient(row["member_id"], row["email"], row["name"], row["locale"])
-                for row in found["recipients"]
-            ]
-            return Addressees(tenant["name"], tenant["status"], recipients)
+            return Addressees(tenant["name"], tenant["status"], recipients_of(found))
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise RegistryUnavailable(f"the registry cannot be asked: {error!r}") from error
 
     async def _get(self, path: str, **params: str) -> Any:
         answer = await self._http.get(path, params=params)
-        if answer.status_code == 404 and answer.json()["code"] == UNKNOWN:
+        if answer.status_code == 404 and answer.json()["code"] in UNKNOWN:
             raise TenantUnknown(f"the registry knows nothing at {path}")
         return answer.raise_for_status().json()
 
     async def close(self) -> None:
         await self._http.aclose()
+
+
+def recipients_of(found: Any) -> list[Recipient]:
+    return [
+        Recipient(row["member_id"], row["email"], row["name"], row["locale"]) for row in found["recipients"]
+    ]

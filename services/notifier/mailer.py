@@ -10,6 +10,7 @@ from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -19,10 +20,12 @@ from chassis.db import Database
 from chassis.errors import Transient
 from chassis.ids import uuid7
 from chassis.telemetry import span_from
-from contracts.notifier import MailAcceptedV1
+from contracts.capabilities import DEMO_TENANT_ID
+from contracts.notifier import MailAcceptedV1, MailSuppressedV1
 from services.notifier.consumers import queries
 from services.notifier.directory import NOBODY, Addressees, Directory, TenantUnknown
 from services.notifier.mails import Recipient, render
+from services.notifier.model import is_inside
 from services.notifier.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -112,7 +115,10 @@ class Mailer:
         if row is None:
             return
         mail_id = row["mail_id"]
-        data = {**notice["data"], "tenant": addressees.tenant}
+        if tenant_id == DEMO_TENANT_ID and not is_inside(notice["role"]):
+            await self._suppress(notice, recipient, mail_id)
+            return
+        data = {**notice["data"], **addressees.data, "tenant": addressees.tenant}
         message = render(notice["template"], recipient, data, mail_id, self._settings.mail_sender, now)
         await asyncio.to_thread(hand_over, self._settings.mail_folder, str(mail_id), message)
         accepted = MailAcceptedV1(
@@ -128,6 +134,23 @@ class Mailer:
             )
             if is_first is not None:  # else another process, to which an ended lease gave it, has said so
                 await outbox.add(tx, accepted, aggregate_version=1)
+
+    async def _suppress(self, notice: dict[str, Any], recipient: Recipient, mail_id: UUID) -> None:
+        """Nothing leaves the demo tenant: whoever is invited into it has a mailbox elsewhere."""
+        tenant_id = notice["tenant_id"]
+        suppressed = MailSuppressedV1(
+            tenant_id=tenant_id,
+            mail_id=mail_id,
+            template=notice["template"],
+            member_id=recipient.member_id,
+            reason="demo_tenant",
+        )
+        async with self._database.worker() as tx:
+            is_first = await queries.suppress_mail(
+                tx, tenant_id=tenant_id, mail_id=mail_id, now=self._clock.now()
+            )
+            if is_first is not None:
+                await outbox.add(tx, suppressed, aggregate_version=1)
 
 
 def hand_over(folder: Path, name: str, message: EmailMessage) -> None:

@@ -5,16 +5,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.event import Event
-from contracts.registry import EntitlementsChangedV1, TenantActivatedV1
+from contracts.registry import (
+    DemoResetFailedV1,
+    EntitlementsChangedV1,
+    LeadRequestedV1,
+    TenantActivatedV1,
+    TrialRequestedV1,
+)
 from contracts.roles import OrgRole
 
 
 @dataclass(frozen=True, slots=True)
 class MailRule:
-    """A notice: its template, who gets it, the key under which it is told once, what the template needs."""
+    """A notice: its template, who gets it, the key under which it is told once, what the template needs.
+
+    Either a role in the tenant, or a place in the registry's directory that knows whom to tell.
+    """
 
     template: str
-    role: OrgRole
+    role: OrgRole | Callable[[Any], str]
     business_key: Callable[[Any], str]
     data: Callable[[Any], dict[str, Any]]
 
@@ -30,6 +39,24 @@ MAILS: dict[type[Event], MailRule] = {
             "contract_end": event.contract_end.isoformat() if event.contract_end else None,
         },
     ),
+    LeadRequestedV1: MailRule(
+        "lead_received",
+        lambda event: f"leads/{event.lead_id}",
+        lambda event: f"lead-{event.lead_id}",
+        lambda _: {},
+    ),
+    TrialRequestedV1: MailRule(
+        "trial_verification",
+        lambda event: f"trials/{event.trial_id}",
+        lambda event: f"trial-{event.trial_id}",
+        lambda _: {},
+    ),
+    DemoResetFailedV1: MailRule(
+        "demo_reset_failed",
+        lambda _: "operators",
+        lambda event: f"demo-{event.finished_at.isoformat()}",
+        lambda event: {"night": event.night.isoformat(), "faults": list(event.faults)},
+    ),
 }
 """Event → the mail that follows from it."""
 
@@ -38,6 +65,16 @@ WEBHOOKS: dict[type[Event], str] = {
     EntitlementsChangedV1: "entitlements.changed",
 }
 """Event → the type under which customers' systems hear of it."""
+
+
+def audience_of(rule: MailRule, event: Any) -> str:
+    """As the table `notice` keeps it."""
+    return rule.role.value if isinstance(rule.role, OrgRole) else rule.role(event)
+
+
+def is_inside(role: str) -> bool:
+    """Whether these are our own people, or somebody who asked to be told; else members of the tenant."""
+    return role not in set(OrgRole)
 
 
 def wants(event_types: list[str], type_: str) -> bool:

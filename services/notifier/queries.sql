@@ -34,6 +34,11 @@ update mail set state = 'accepted', changed_at = :now::timestamptz
 where tenant_id = :tenant_id::uuid and mail_id = :mail_id::uuid and state = 'sending'
 returning mail_id;
 
+-- name: suppress_mail$
+update mail set state = 'suppressed', changed_at = :now::timestamptz
+where tenant_id = :tenant_id::uuid and mail_id = :mail_id::uuid and state = 'sending'
+returning mail_id;
+
 -- name: mails_of_tenant
 select mail.mail_id, mail.member_id, mail.locale, mail.state, mail.changed_at, notice.template
 from mail join notice using (tenant_id, notice_id)

@@ -46,6 +46,8 @@ class IdentityProvider(Protocol):
 
     async def set_attributes(self, org_id: str, attributes: dict[str, list[str]]) -> None: ...
 
+    async def keep_members(self, org_id: str, member_ids: list[str]) -> None: ...
+
 
 class LocalIdentity:
     """The development issuer."""
@@ -67,6 +69,10 @@ class LocalIdentity:
 
     async def set_attributes(self, org_id: str, attributes: dict[str, list[str]]) -> None:
         await self._call("PUT", f"/organizations/{org_id}/attributes", {"attributes": attributes})
+
+    async def keep_members(self, org_id: str, member_ids: list[str]) -> None:
+        """Everybody else in the organisation is removed."""
+        await self._call("PUT", f"/organizations/{org_id}/members", {"member_ids": member_ids})
 
     async def _call(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -58,6 +58,20 @@ class Settings(ServiceSettings):
     """How often each product is held against the product contract."""
     action_unknown_seconds: float = Field(default=60.0, gt=0)
     """After this an action of which nobody has told the outcome counts as unknown; longer than a request may last."""
+    sales_mailbox: str = "sales@tenantry.example"
+    """Who is told of a lead that nobody owns."""
+    operators_mailbox: str = "operators@tenantry.example"
+    """Who is told that the demo tenant is not as it should be."""
+    portal_url: str = "https://portal.tenantry.example"
+    """Where a trial's link leads."""
+    trial_link_key: SecretStr
+    """The secrets of trials' links are derived from it; the same for all processes."""
+    trial_link_hours: int = Field(default=24, ge=1, le=168)
+    """So long a trial's link may be used."""
+    trial_rate: float = Field(default=2.0, gt=0)
+    """Requests for trials per second and process, with bursts of ten times as many."""
+    trial_open_most: int = Field(default=10_000, ge=1)
+    """So many links wait to be used at the utmost."""
 
     @field_validator("key_peppers")
     @classmethod

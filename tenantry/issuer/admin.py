@@ -57,6 +57,12 @@ class MemberStateIn(Strict):
     is_active: bool
 
 
+class KeptIn(Strict):
+    """Who stays in an organisation."""
+
+    member_ids: list[Word]
+
+
 class CredentialsIn(Strict):
     """What a member would set through the set-up link: a password, and whether a second factor exists."""
 
@@ -127,6 +133,18 @@ def router(state: State, signer: Signer, admin_secret: str) -> APIRouter:  # noq
         member |= body.model_dump()
         state.put("member", member_id, member)
         return member
+
+    @routes.put("/organizations/{org_id}/members")
+    async def keep_members(org_id: str, body: KeptIn) -> dict[str, Any]:
+        others = [m for m in state.all("member") if m["org_id"] == org_id and m["id"] not in body.member_ids]
+        for member in others:
+            for kind, id_ in (
+                ("credentials", member["id"]),
+                ("address", member["email"]),
+                ("member", member["id"]),
+            ):
+                state.remove(kind, id_)
+        return {"removed": [member["id"] for member in others]}
 
     @routes.put("/members/{member_id}/credentials")
     async def set_credentials(member_id: str, body: CredentialsIn) -> dict[str, str]:

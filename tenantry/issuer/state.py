@@ -36,6 +36,9 @@ class State:
         ).fetchone()
         return None if row is None else dict(json.loads(row[0]))
 
+    def remove(self, kind: str, id_: str) -> None:
+        self._db.execute("delete from document where kind = ? and id = ?", (kind, id_))
+
     def take(self, kind: str, id_: str, now: float) -> dict[str, Any] | None:
         """The document, which is gone afterwards: for what may be used once."""
         row = self._db.execute(

@@ -89,6 +89,7 @@ class Environment:
             "registry": {
                 "PAGE_TOKEN_KEY": self._secrets.page_tokens,
                 "KEY_PEPPERS": f"p1:{self._secrets.key_pepper}",
+                "TRIAL_LINK_KEY": self._secrets.trial_links,
                 "ERP_WEBHOOK_SECRET": self._secrets.erp_webhook,
                 "ERP_FOLDER": str(self._folder / "erp"),
                 "IDENTITY_ADMIN_URL": f"{self.url('issuer')}/admin",

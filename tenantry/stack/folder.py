@@ -42,6 +42,7 @@ class Secrets:
     sync_cursor: str
     page_tokens: str
     key_pepper: str
+    trial_links: str
     desktop_passphrase: str
 
 
@@ -158,5 +159,6 @@ def new_secrets() -> dict[str, Any]:
         "sync_cursor": random_bytes(),
         "page_tokens": random_bytes(),
         "key_pepper": random_bytes(),
+        "trial_links": random_bytes(),
         "desktop_passphrase": secrets.token_urlsafe(24),
     }

@@ -29,6 +29,9 @@ DIRECTORY = "/internal/v1/directory/tenants/{tenant_id}"
 BFF = "/bff/backoffice/v1"
 FLOOR = "/v1/version-floors/{platform}/{channel}"
 
+LEADS = frozenset({Capability.PLATFORM_LEAD_READ, Capability.PLATFORM_LEAD_OWN})
+"""Either of them: all leads, or those that one owns."""
+
 # Written out by hand: an endpoint that is not here fails the test, so that who may call it has to be meant.
 TABLE: dict[str, dict[str, Any]] = {
     "registry": {
@@ -97,6 +100,23 @@ TABLE: dict[str, dict[str, Any]] = {
         f"POST {FLOOR}/preview": Capability.PLATFORM_FLAG_READ,
         f"PUT {FLOOR}": Capability.PLATFORM_FLAG_MANAGE,
         f"DELETE {FLOOR}": Capability.PLATFORM_FLAG_MANAGE,
+        "GET /v1/demo": Capability.PLATFORM_DEMO_READ,
+        "POST /v1/demo/lease": Capability.PLATFORM_DEMO_LEASE,
+        "DELETE /v1/demo/lease": Capability.PLATFORM_DEMO_LEASE,
+        "POST /v1/demo/reset": Capability.PLATFORM_DEMO_MANAGE,
+        "GET /v1/catalog": Capability.CATALOGUE_READ,
+        "POST /v1/catalog/requests": Capability.CATALOGUE_REQUEST,
+        "POST /v1/catalog/trial-requests": Capability.PLATFORM_LEAD_OWN,
+        "POST /v1/billing/upgrade-requests": Capability.BILLING_MANAGE,
+        "GET /v1/leads": LEADS,
+        "GET /v1/leads/{lead_id}": LEADS,
+        "POST /v1/leads/{lead_id}/closing": Capability.PLATFORM_LEAD_OWN,
+        f"PUT {TENANT}/sales-owner": Capability.PLATFORM_TENANT_MOVE,
+        "POST /v1/trials": PUBLIC,
+        "POST /v1/trials/verification": PUBLIC,
+        "GET /internal/v1/directory/leads/{lead_id}/recipients": ("notifier",),
+        "GET /internal/v1/directory/trials/{trial_id}/recipients": ("notifier",),
+        "GET /internal/v1/directory/operators/recipients": ("notifier",),
         "GET /v1/me/capabilities": SIGNED_IN,
         "POST /webhooks/erpnext": SIGNED,
         "POST /v1/devices/challenges": Capability.DEVICE_ENROL,
@@ -187,6 +207,8 @@ def may(role: str, need: Any, path: str) -> bool:
         return need == PUBLIC or role != NOBODY
     if need in {SIGNED, DEVICE}:
         return False  # none of these tokens is a signature or comes with a proof
+    if isinstance(need, frozenset):
+        return any(may(role, one, path) for one in need)
     if isinstance(need, tuple):
         return role.startswith("service:") and role.removeprefix("service:") in need
     if role == STRANGER:
@@ -212,7 +234,17 @@ def call(http: httpx.Client, place: Place, role: str, method: str, path: str) ->
     """With a body that is never good, so that nothing is changed."""
     filled = path.replace("{tenant_id}", place.tenant_id).replace("{verb}", "push")
     filled = filled.replace("{key}", "nothing").replace("{product}", "nothing").replace("{action}", "nothing")
-    for name in ("device_id", "session_id", "endpoint_id", "key_id", "jkt", "member_id", "org_id"):
+    for name in (
+        "device_id",
+        "session_id",
+        "endpoint_id",
+        "key_id",
+        "jkt",
+        "member_id",
+        "org_id",
+        "lead_id",
+        "trial_id",
+    ):
         filled = filled.replace(f"{{{name}}}", str(uuid.UUID(int=7)))
     body = None if method in {"GET", "DELETE"} else {"nothing": "good"}
     return http.request(method, filled, json=body, headers=place.headers(role))
@@ -236,6 +268,8 @@ def test_every_endpoint_is_in_the_table_and_tells_its_capability(service: str, p
     assert set(told) - HEALTH == set(TABLE[service])
     for endpoint, need in TABLE[service].items():
         capability = need.value if isinstance(need, Capability) else None
+        if isinstance(need, frozenset):
+            capability = Capability.PLATFORM_LEAD_READ.value
         assert told[endpoint].get("x-capability") == capability, endpoint
         assert ("security" in told[endpoint]) == (need not in {PUBLIC, SIGNED}), endpoint
 

@@ -45,7 +45,11 @@ async def gather_callers(stack: Stack, folder: Path) -> Callers:
     member = await desktop.signin.access_token()
     bff = ServiceTokens(stack.url("issuer"), "bff", json.dumps(stack.secrets.service_keys["bff"]))
     tokens = {service: {"/": operator} for service in SERVICES}
-    tokens["registry"] |= {"/v1/devices": member, "/internal": await bff.token("registry")}
+    tokens["registry"] |= {
+        "/v1/devices": member,
+        "/v1/catalog/requests": member,
+        "/internal": await bff.token("registry"),
+    }
     tokens["sync"] = {"/": await bff.token("sync")}
     tokens["bff"] = {"/": member}
     key = json.dumps(desktop.proofs.key.as_dict(private=True))

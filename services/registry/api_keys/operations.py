@@ -51,15 +51,18 @@ async def issue(
     """Raises TenantNotFound, TenantFrozen, ProductUnknown, ProjectRefused, ExpiryInvalid."""
     await tenants.lock_writable(tx, tenant_id, ladder, now)
     require_future(asked.expires_at, now)
-    await require_product(tx, tenant_id, asked.product)
+    await require_product(tx, tenant_id, asked.product, now)
     await require_usable(tx, tenant_id, asked.product, {"/project_id": asked.project_id})
     return await add(tx, tenant_id, asked, peppers, now)
 
 
-async def require_product(tx: Tx, tenant_id: UUID, product: str) -> None:
+async def require_product(tx: Tx, tenant_id: UUID, product: str, now: datetime) -> None:
     """Raises ProductUnknown."""
     granted = await rows(entitlements.products_of_tenant(tx, tenant_id=tenant_id))
-    if product not in {row["product_key"] for row in granted if row["enabled"]}:
+    in_use = [
+        row for row in granted if row["enabled"] and (row["expires_at"] is None or row["expires_at"] > now)
+    ]
+    if product not in {row["product_key"] for row in in_use}:
         raise ProductUnknown(f"product: the tenant has no {product!r}")
 
 
@@ -123,7 +126,7 @@ async def rotate(
         expires_at = now + (row["expires_at"] - row["created_at"])
     require_future(expires_at, now)
     tenant_id, key_id = row["tenant_id"], row["key_id"]
-    await require_product(tx, tenant_id, row["product_key"])
+    await require_product(tx, tenant_id, row["product_key"], now)
     asked = NewKey(
         row["name"],
         "test" if row["prefix"].startswith("tk_test_") else "live",

@@ -6,11 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from chassis import outbox
-from chassis.db import ReadTx, Tx, rows
-from contracts.registry import EntitledProduct, EntitlementsChangedV1
-from services.registry.catalogue.manifest import manifest_of
+from chassis.db import ReadTx, Tx
 from services.registry.catalogue.store import queries as catalogue
-from services.registry.entitlements.model import Decision, Grant, decide
+from services.registry.entitlements.granted import Granted
+from services.registry.entitlements.model import Decision
 from services.registry.entitlements.store import queries
 from services.registry.errors import ProductNotFound
 from services.registry.tenants import lifecycle
@@ -49,6 +48,8 @@ async def override(
     """Grant a product by hand, or take it away, whatever was bought. Raises ProductNotFound."""
     if await catalogue.product_by_key(tx, key=product) is None:
         raise ProductNotFound(f"the catalogue has no product {product!r}")
+    has_end = enabled and expires_at is not None and expires_at > now
+    story.end_grant(product, expires_at if has_end else None)
     story.change(now, reason, ent_v=story.tenant.ent_v + 1)
     await lifecycle.record(tx, [story], now)
     tenant = story.tenant
@@ -66,38 +67,14 @@ async def override(
 
 
 async def tell(tx: Tx, tenant: Tenant, reason: str, now: datetime) -> None:
-    """The whole set, so that who missed an earlier event needs no other."""
-    decisions = await explain(tx, tenant, now)
-    said = EntitlementsChangedV1(
-        tenant_id=tenant.tenant_id,
-        ent_v=tenant.ent_v,
-        plan=tenant.plan,  # type: ignore[arg-type]  # a CHECK keeps it a plan
-        products=tuple(
-            EntitledProduct(key=decision.product, enabled=True, expires_at=decision.expires_at)
-            for decision in decisions
-            if decision.is_entitled
-        ),
-        reason=reason,
-    )
-    await outbox.add(tx, said, aggregate_version=tenant.row_version)
+    """Say what the tenant may use from now on."""
+    granted = await Granted.read(tx, [tenant.tenant_id])
+    await outbox.add(tx, granted.said(tenant, reason, now), aggregate_version=tenant.row_version)
 
 
 async def explain(tx: ReadTx, tenant: Tenant, now: datetime) -> list[Decision]:
     """Every product of the catalogue: yes or no, and the rule that decided."""
-    granted = {
-        row["product_key"]: Grant(row["enabled"], row["source"], row["expires_at"], row["config"])
-        for row in await rows(queries.products_of_tenant(tx, tenant_id=tenant.tenant_id))
-    }
-    return [
-        decide(
-            tenant,
-            manifest_of(row),
-            is_retired=row["status"] == "retired",
-            grant=granted.get(row["key"]),
-            now=now,
-        )
-        for row in await rows(catalogue.all_products(tx))
-    ]
+    return (await Granted.read(tx, [tenant.tenant_id])).decisions(tenant, now)
 
 
 async def keys_of(tx: ReadTx, tenant: Tenant, now: datetime) -> list[str]:

@@ -21,6 +21,10 @@ where tenant_id = :tenant_id::uuid and enabled and source <> 'override' and not 
 select product_key, enabled, source, expires_at, config from tenant_product
 where tenant_id = :tenant_id::uuid order by product_key;
 
+-- name: products_of_tenants
+select tenant_id, product_key, enabled, source, expires_at, config from tenant_product
+where tenant_id = any (:tenant_ids::uuid[]) order by tenant_id, product_key;
+
 -- name: want_pushes!
 insert into claims_push (tenant_id, due_at) select unnest(:tenant_ids::uuid[]), :due_at::timestamptz
 on conflict (tenant_id) do update set due_at = excluded.due_at, attempts = 0;

@@ -25,8 +25,8 @@ from services.registry.errors import ProductUnknown
 from services.registry.identity import IdentityProvider, NewMember
 from services.registry.members import operations as members
 from services.registry.settings import Settings
+from services.registry.tenants import creation, store
 from services.registry.tenants import operations as tenants
-from services.registry.tenants import store
 from services.registry.tenants.model import Purchase, Story, Tenant, Trigger, allowed_triggers
 from services.registry.tenants.store import queries
 from services.registry.tenants.timeline import timeline
@@ -177,26 +177,21 @@ def add_creation(
         body: TenantIn, request: Request, claims: Annotated[Claims, creator], key: Keyed
     ) -> Response:
         tenant_id = tenants.tenant_id_of(f"{claims.sub}:{key}")
-        operation_id = str(tenant_id)
         asked = tenants.NewTenant(
             body.slug, body.name, body.kind, body.locale, body.time_zone, body.erp_customer_id
         )
         async with database.platform_reading() as reading:
             await tenants.refuse_taken(reading, tenant_id, asked, clock.now())
-        # Outside any transaction: find-or-create by the operation, so that a crash here is mended by trying again.
-        org_id = await identity.find_or_create_organisation(operation_id, body.slug, body.name)
-        # At once, not by the later push: whoever signs in first must get a token that names the tenant.
-        await identity.set_attributes(org_id, {"tenant_id": [str(tenant_id)]})
         admin_in = body.it_admin
         first = NewMember(
             admin_in.email.lower(), admin_in.name, admin_in.locale, [OrgRole.IT_ADMIN.value], [], []
         )
-        member_id = await identity.find_or_create_member(org_id, first)
+        org_id, member_id = await creation.make_known(identity, tenant_id, asked, first)
         async with database.transaction(tenant_id) as tx:
 
             async def effect() -> tuple[int, Any]:
                 await tenants.start_trial(
-                    tx, tenant_id, asked, operation_id, org_id, clock.now(), settings.ladder
+                    tx, tenant_id, asked, str(tenant_id), org_id, clock.now(), settings.ladder
                 )
                 await members.join(tx, tenant_id, member_id, first, clock.now())
                 return 201, {**await shown(tx, tenant_id, clock.now()), "it_admin_member_id": member_id}

@@ -18,9 +18,10 @@ from contracts.registry import (
     TenantReactivatedV1,
     TenantTrialExpiringV1,
 )
+from services.registry.entitlements.granted import Granted
 from services.registry.entitlements.store import queries as entitlements
 from services.registry.tenants import store
-from services.registry.tenants.model import Ladder, Purchase, Step, Story, Tenant, Trigger
+from services.registry.tenants.model import Action, Ladder, Purchase, Step, Story, Tenant, Trigger
 from services.registry.tenants.store import queries
 
 SYSTEM = "system"
@@ -38,10 +39,22 @@ async def record(tx: Tx, stories: Sequence[Story], now: datetime) -> None:
     await queries.add_moves(tx, [move for story in told for move in moves_of(story, now)])
     await queries.drop_open_actions(tx, tenant_ids=tenant_ids)
     await queries.add_actions(tx, [action for story in told for action in actions_of(story, now)])
-    events = [event for story in told for step in story.steps for event in events_of(step, story.ladder)]
+    steps = [(step, story.ladder) for story in told for step in story.steps]
+    ended = [step.after.tenant_id for step, _ in steps if ends_grants(step)]
+    granted = await Granted.read(tx, ended) if ended else None
+    events = []
+    for step, ladder in steps:
+        events += events_of(step, ladder)
+        if granted is not None and ends_grants(step):
+            events.append((granted.said(step.after, step.evidence, step.at), step.after.row_version))
     await outbox.add_all(tx, events)
     if pushed := [story.tenant.tenant_id for story in told if has_new_claims(story)]:
         await entitlements.want_pushes(tx, tenant_ids=pushed, due_at=now)
+
+
+def ends_grants(step: Step) -> bool:
+    """Whether something that the tenant could use came to its end by itself."""
+    return step.due is not None and step.due.action in {Action.EXPIRE_ENTITLEMENT, Action.EXPIRE_TRIAL}
 
 
 def has_new_claims(story: Story) -> bool:
@@ -77,6 +90,7 @@ def actions_of(story: Story, now: datetime) -> list[dict[str, object]]:
             "action": due.action.value,
             "due_at": due.due_at,
             "cause": due.cause,
+            "product": due.product,
             "planned_at": now,
             "done_at": done_at,
         }
@@ -93,7 +107,11 @@ def events_of(step: Step, ladder: Ladder) -> list[tuple[Event, int]]:
 def event_of(step: Step, ladder: Ladder) -> Event | None:
     tenant_id, at = step.after.tenant_id, step.at
     if step.trigger is None:
-        if step.due is None or step.after.trial_ends_at is None:
+        if (
+            step.due is None
+            or step.due.action is not Action.TRIAL_WARNING
+            or step.after.trial_ends_at is None
+        ):
             return None
         return TenantTrialExpiringV1(
             tenant_id=tenant_id, trial_ends_at=step.after.trial_ends_at, warned_at=at

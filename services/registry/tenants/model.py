@@ -4,7 +4,7 @@ A `Story` is a tenant with its plan of automatic actions. The scheduler, request
 same functions, so that what the timeline shows is what will happen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -61,6 +61,7 @@ class Action(StrEnum):
     END_CONTRACT = "end_contract"
     ARCHIVE = "archive"
     DELETE = "delete"
+    EXPIRE_ENTITLEMENT = "expire_entitlement"
 
 
 TRIGGER_OF = {
@@ -71,6 +72,8 @@ TRIGGER_OF = {
     Action.DELETE: Trigger.RETENTION_OVER,
 }
 DESTRUCTIVE = frozenset({Action.ARCHIVE, Action.DELETE})
+USING = frozenset({"trial", "active", "frozen"})
+"""Status in which a tenant may use something, so that there is something to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +126,12 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Due:
-    """An action that will happen by itself; `cause` says why then."""
+    """An action that will happen by itself; `cause` says why then. Only the end of a grant names a product."""
 
     due_at: datetime
     action: Action
     cause: str = field(compare=False)
+    product: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +231,7 @@ class Story:
             due = self.open[0]
             trigger = TRIGGER_OF.get(due.action)
             if trigger is None:
-                del self.open[0]
-                self.steps.append(Step(self.tenant, self.tenant, due.due_at, due, None, due.cause))
+                self._happen(due)
             else:
                 self._move(trigger, due.due_at, due.cause, due=due)
 
@@ -238,12 +241,27 @@ class Story:
         """Move the tenant now. Raises IllegalTransition."""
         self._move(trigger, at, evidence, purchase=purchase)
 
+    def end_grant(self, product: str, at: datetime | None) -> None:
+        """Plan the end of this product's grant instead of what was planned before; none: it has no end."""
+        kept = [due for due in self.open if due.product != product]
+        if at is not None:
+            kept.append(Due(at, Action.EXPIRE_ENTITLEMENT, f"the grant of {product} ends", product))
+        self.open = sorted(kept)
+
     def change(self, at: datetime, evidence: str, **fields: object) -> None:
         """Change what the plan depends on, without a move."""
         before = self.tenant
         self.tenant = replace(before, row_version=before.row_version + 1, **fields)  # type: ignore[arg-type]
         self.steps.append(Step(before, self.tenant, at, None, None, evidence))
         self._plan_again(at)
+
+    def _happen(self, due: Due) -> None:
+        """Without a move: a warning changes nothing, the end of a grant what the tenant may use."""
+        before = self.tenant
+        if due.action is Action.EXPIRE_ENTITLEMENT:
+            self.tenant = replace(before, row_version=before.row_version + 1, ent_v=before.ent_v + 1)
+        del self.open[0]
+        self.steps.append(Step(before, self.tenant, due.due_at, due, None, due.cause))
 
     def _move(
         self,
@@ -257,12 +275,15 @@ class Story:
         before = self.tenant
         self.tenant = moved(before, trigger, at, purchase)
         self.steps.append(Step(before, self.tenant, at, due, trigger, evidence, purchase))
-        self._plan_again(at)
+        self._plan_again(at, () if purchase is None else purchase.products)
 
-    def _plan_again(self, at: datetime) -> None:
-        """Warnings whose day has passed are not given again."""
+    def _plan_again(self, at: datetime, bought: Collection[str] = ()) -> None:
+        """Warnings whose day has passed are not given again. Grants end as planned, unless the product was bought."""
         plan = plan_of(self.tenant, self.ladder)
-        self.open = [due for due in plan if due.action is not Action.TRIAL_WARNING or due.due_at > at]
+        kept = [due for due in plan if due.action is not Action.TRIAL_WARNING or due.due_at > at]
+        if self.tenant.status in USING:
+            kept += [due for due in self.open if due.product and due.product not in bought]
+        self.open = sorted(kept)
 
 
 def path_of(story: Story, until: datetime) -> Story:

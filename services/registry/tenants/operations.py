@@ -83,11 +83,19 @@ async def refuse_taken(tx: ReadTx, tenant_id: UUID, asked: NewTenant, now: datet
         raise CustomerTaken(f"the ERP customer {asked.erp_customer_id!r} is another tenant's")
 
 
-async def start_trial(
-    tx: Tx, tenant_id: UUID, asked: NewTenant, operation_id: str, org_id: str, now: datetime, ladder: Ladder
+async def add(
+    tx: Tx,
+    tenant_id: UUID,
+    asked: NewTenant,
+    operation_id: str,
+    org_id: str,
+    now: datetime,
+    *,
+    plan: str,
+    trial_ends_at: datetime | None = None,
 ) -> None:
-    """The rows and events of a tenant in trial; its organisation exists already. Raises SlugTaken."""
-    ends_at = now + timedelta(days=ladder.trial)
+    """The row of a tenant and that it exists; in trial if that has an end, else active. Raises SlugTaken."""
+    status: Literal["trial", "active"] = "active" if trial_ends_at is None else "trial"
     try:
         await queries.add_tenant(
             tx,
@@ -95,26 +103,36 @@ async def start_trial(
             slug=asked.slug,
             name=asked.name,
             kind=asked.kind,
-            status="trial",
-            plan="trial",
+            status=status,
+            plan=plan,
             locale=asked.locale,
             time_zone=asked.time_zone,
             org_id=org_id,
             operation_id=operation_id,
             erp_customer_id=asked.erp_customer_id,
-            trial_ends_at=ends_at,
+            trial_ends_at=trial_ends_at,
             created_at=now,
         )
     except UniqueViolationError as error:
         raise SlugTaken(
             f"{error.constraint_name}: another tenant has this slug, customer or operation"
         ) from error
-    products = [
-        row["key"]
-        for row in await rows(catalogue.all_products(tx))
-        if row["status"] == "published" and manifest_of(row).in_trial
-    ]
-    await entitlements.grant_trial(tx, tenant_id, products, ends_at)
+    await add_default_project(tx, tenant_id, now)
+    created = TenantCreatedV1(
+        tenant_id=tenant_id,
+        slug=asked.slug,
+        name=asked.name,
+        kind=asked.kind,
+        status=status,
+        plan=plan,  # type: ignore[arg-type]  # a CHECK keeps it a plan
+        locale=asked.locale,
+        time_zone=asked.time_zone,
+        org_id=org_id,
+    )
+    await outbox.add(tx, created, aggregate_version=1)
+
+
+async def add_default_project(tx: Tx, tenant_id: UUID, now: datetime) -> None:
     await projects.add_project(
         tx,
         tenant_id=tenant_id,
@@ -123,22 +141,25 @@ async def start_trial(
         created_at=now,
         created_by=lifecycle.SYSTEM,
     )
+
+
+async def start_trial(
+    tx: Tx, tenant_id: UUID, asked: NewTenant, operation_id: str, org_id: str, now: datetime, ladder: Ladder
+) -> None:
+    """The rows and events of a tenant in trial; its organisation exists already. Raises SlugTaken."""
+    ends_at = now + timedelta(days=ladder.trial)
+    await add(tx, tenant_id, asked, operation_id, org_id, now, plan="trial", trial_ends_at=ends_at)
+    products = [
+        row["key"]
+        for row in await rows(catalogue.all_products(tx))
+        if row["status"] == "published" and manifest_of(row).in_trial
+    ]
+    await entitlements.grant_trial(tx, tenant_id, products, ends_at)
     tenant = await store.tenant(tx, tenant_id)
     story = Story(tenant, plan_of(tenant, ladder), ladder)
     await queries.add_actions(tx, lifecycle.actions_of(story, now))
-    created = TenantCreatedV1(
-        tenant_id=tenant_id,
-        slug=asked.slug,
-        name=asked.name,
-        kind=asked.kind,
-        status="trial",
-        plan="trial",
-        locale=asked.locale,
-        time_zone=asked.time_zone,
-        org_id=org_id,
-    )
     started = TenantTrialStartedV1(tenant_id=tenant_id, trial_ends_at=ends_at, products=tuple(products))
-    await outbox.add_all(tx, [(created, 1), (started, 1)])
+    await outbox.add(tx, started, aggregate_version=1)
     await entitlement_queries.want_pushes(tx, tenant_ids=[tenant_id], due_at=now)
 
 

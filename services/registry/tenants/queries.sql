@@ -71,15 +71,15 @@ select moved_at, recorded_at, came_from, went_to, reason, evidence, actor_id fro
 where tenant_id = :tenant_id::uuid order by version;
 
 -- name: open_actions
-select tenant_id, action, due_at, cause from due_action
-where tenant_id = any (:tenant_ids::uuid[]) and done_at is null order by due_at, action;
+select tenant_id, action, due_at, cause, product from due_action
+where tenant_id = any (:tenant_ids::uuid[]) and done_at is null order by due_at, action, product;
 
 -- name: drop_open_actions!
 delete from due_action where tenant_id = any (:tenant_ids::uuid[]) and done_at is null;
 
 -- name: add_actions*!
-insert into due_action (tenant_id, action, due_at, cause, planned_at, try_at, done_at)
-values (:tenant_id::uuid, :action::text, :due_at::timestamptz, :cause::text, :planned_at::timestamptz,
+insert into due_action (tenant_id, action, due_at, cause, product, planned_at, try_at, done_at)
+values (:tenant_id::uuid, :action::text, :due_at::timestamptz, :cause::text, :product::text, :planned_at::timestamptz,
         :due_at::timestamptz, :done_at::timestamptz);
 
 -- name: postpone_actions!

@@ -54,7 +54,7 @@ async def open_actions(tx: ReadTx, tenant_ids: Sequence[UUID]) -> dict[UUID, lis
     found = await rows(queries.open_actions(tx, tenant_ids=list(tenant_ids)))
     found.sort(key=lambda row: row["tenant_id"])
     return {
-        tenant_id: [Due(row["due_at"], Action(row["action"]), row["cause"]) for row in group]
+        tenant_id: [Due(row["due_at"], Action(row["action"]), row["cause"], row["product"]) for row in group]
         for tenant_id, group in groupby(found, key=lambda row: row["tenant_id"])
     }
 

@@ -50,6 +50,7 @@ def settings_of(**changed: Any) -> Settings:
         "identity_admin_secret": "made-up",
         "page_token_key": "made-up",
         "key_peppers": PEPPER,
+        "trial_link_key": "made-up",
     }
     return Settings(**{**needed, **changed})
 

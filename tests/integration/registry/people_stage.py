@@ -40,6 +40,9 @@ class Provider:
     async def set_attributes(self, org_id: str, attributes: dict[str, list[str]]) -> None:
         raise NotImplementedError
 
+    async def keep_members(self, org_id: str, member_ids: list[str]) -> None:
+        raise NotImplementedError
+
     async def find_or_create_member(self, org_id: str, member: NewMember) -> str:
         found = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{org_id}/{member.email}"))
         self.members[found] = MemberState(

@@ -53,6 +53,7 @@ async def test_an_unpaid_trial_is_warned_frozen_archived_and_deleted_as_the_time
         "tenant.trial_expiring",
         "tenant.trial_expiring",
         "tenant.frozen",
+        "entitlements.changed",
         "tenant.archived",
         "tenant.deleted",
     ]

@@ -28,6 +28,7 @@ from contracts.registry import (
     TenantReactivatedV1,
     TenantTrialExpiringV1,
 )
+from services.registry.entitlements import operations as entitlements
 from services.registry.erp import OrderItem, SalesOrder
 from services.registry.errors import AlreadyHeld, IllegalTransition, NotHeld, TenantNotFound
 from services.registry.orders import operations as orders
@@ -44,6 +45,8 @@ OPS = st.one_of(
     st.tuples(st.just("cancel"), st.sampled_from(["now", "period_end"])),
     st.tuples(st.just("freeze"), st.sampled_from([Trigger.NON_PAYMENT, Trigger.CONTRACT_END])),
     st.tuples(st.just("hold"), st.integers(1, 60)),
+    st.tuples(st.just("grant"), st.sampled_from(["ai_console", "notetaker"]), st.sampled_from([None, -1, 5, 20])),
+    st.tuples(st.just("take"), st.sampled_from(["ai_console", "notetaker"])),
 )  # fmt: skip
 
 
@@ -129,7 +132,7 @@ class Pair:
     async def request(self, name: str, *arguments: Any) -> None:
         now = self.now
 
-        async def change(tx: Tx, story: Story, at: datetime) -> Any:
+        async def change(tx: Tx, story: Story, at: datetime) -> Any:  # noqa: PLR0911  # one for each cause
             slug = story.tenant.slug
             match name:
                 case "cancel":
@@ -142,6 +145,11 @@ class Pair:
                     return await tenants.release(tx, story, at)
                 case "withdraw":
                     return await tenants.withdraw(tx, story, at)
+                case "grant" | "take":
+                    return await entitlements.override(
+                        tx, story, arguments[0], enabled=name == "grant", expires_at=self.grant_end(arguments, at),
+                        config={}, reason="by hand", now=at,
+                    )  # fmt: skip
             return await tenants.move(tx, story, Trigger.REACTIVATION, "operator", at)
 
         try:
@@ -152,7 +160,9 @@ class Pair:
             found = ""
         assert found == self.expect(lambda story: self.refer(story, name, arguments, now))
 
-    def refer(self, story: Story, name: str, arguments: tuple[Any, ...], now: datetime) -> None:
+    def refer(  # noqa: C901  # one branch for each cause
+        self, story: Story, name: str, arguments: tuple[Any, ...], now: datetime
+    ) -> None:
         """The same on the reference, in memory."""
         match name:
             case "cancel":
@@ -177,8 +187,16 @@ class Pair:
                 if story.tenant.cancel_at is None:
                     raise IllegalTransition("none pending")
                 story.change(now, "withdrawn", cancel_at=None, cancel_reason=None)
+            case "grant" | "take":
+                ends_at = self.grant_end(arguments, now)
+                story.end_grant(arguments[0], ends_at if ends_at is not None and ends_at > now else None)
+                story.change(now, "by hand", ent_v=story.tenant.ent_v + 1)
             case _:
                 story.trigger(Trigger.REACTIVATION, now, "operator")
+
+    def grant_end(self, arguments: tuple[Any, ...], now: datetime) -> datetime | None:
+        days = arguments[1] if len(arguments) > 1 else None
+        return None if days is None else now + days * DAY
 
     is_held: bool = False
 
@@ -222,6 +240,20 @@ async def compare(pair: Pair) -> None:
         assert await pair.life.moves(pair.tenant_id) == [
             ((step.at - BEGAN) / DAY, step.before.status, step.after.status, step.trigger) for step in told
         ]
+    if pair.reference.tenant.status != "deleted":
+        grown = [
+            told["ent_v"]
+            for verb, told in await pair.life.said(pair.tenant_id)
+            if verb == "entitlements.changed"
+        ]
+        assert grown == sorted(set(grown)), "each change of what may be used has a number of its own"
+        ended = [step for step in pair.reference.steps if step.due is not None and step.due.product]
+        done = await pair.life.done(pair.tenant_id)
+        assert [day for day, action in done if action == "expire_entitlement"] == [
+            (step.at - BEGAN) / DAY for step in ended
+        ]
+        said = [told for verb, told in await pair.life.said(pair.tenant_id) if verb == "entitlements.changed"]
+        assert {step.after.ent_v for step in ended} <= {told["ent_v"] for told in said}
     expected = [
         type(event).__name__
         for step in pair.reference.steps

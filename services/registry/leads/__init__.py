@@ -1,0 +1,1 @@
+"""What customers and prospects wish for, told to sales and to the CRM."""

@@ -1,0 +1,1 @@
+"""Trials that people start themselves: a link by mail first, a tenant once it is used."""
