@@ -47,7 +47,7 @@ def create_api(
         dependencies=[Depends(refuse_unknown_parameters)],
     )
     problems.install(app)
-    openapi.install(app)
+    openapi.install(app, service)
     app.include_router(health.router(service, version))
     for router in routers:
         app.include_router(router)

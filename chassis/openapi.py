@@ -1,4 +1,4 @@
-"""The OpenAPI document says what is really asked and answered: callers, keys, and every error as problem details."""
+"""The OpenAPI document says what is really asked and answered: callers, keys, recorded examples, and every error."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from chassis import openapi_examples
 from chassis.problems import MEDIA_TYPE
+from contracts import http_examples
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -69,14 +71,14 @@ KEY_HEADER = "Idempotency-Key"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
 
-def install(app: FastAPI) -> None:
-    """Replace the document's errors. Made once, on the first request for it."""
+def install(app: FastAPI, service: str) -> None:
+    """Complete the document. Made once, on the first request for it."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = with_problems(
-                get_openapi(title=app.title, version=app.version, routes=app.routes), guards_of(app)
-            )
+            found = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            openapi_examples.put_into(found, http_examples.read(service))
+            app.openapi_schema = with_problems(found, guards_of(app))
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way

@@ -134,6 +134,7 @@ def router(  # a list of small routes
 
     @routes.post("/handshake")
     async def handshake(body: HandshakeIn, caller: Caller) -> dict[str, Any]:
+        """Where device and server stand: the last action applied, the head of each scope, and how large pages may be."""
         if body.device != caller.device_id:
             raise Invalid(**at("/device", "not_yours", "not the device that asks"))
         async with database.reading(caller.tenant_id) as tx:
@@ -157,6 +158,7 @@ def router(  # a list of small routes
 
     @routes.post("/pull")
     async def pull(body: PullIn, caller: Caller) -> dict[str, Any]:
+        """Changes of a scope after the cursor, in order; `next` is the cursor after them, `more` says to ask again."""
         caller.property_of(body.scope)
         limit = min(PAGE, settings.max_page) if body.limit is None else body.limit
         refuse_more_than(settings.max_page, limit, "/limit")
@@ -165,6 +167,7 @@ def router(  # a list of small routes
 
     @routes.post("/push")
     async def push(body: PushIn, caller: Caller) -> dict[str, Any]:
+        """Apply a device's actions in the order of their numbers, each once; every one gets an outcome of its own."""
         refuse_more_than(settings.max_mutations, len(body.mutations), "/mutations")
         scope = body.scope or only_scope(caller)
         caller.property_of(scope)

@@ -181,6 +181,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
     async def show(
         tenant_id: UUID, key_id: UUID, response: Response, claims: Annotated[Claims, reader]
     ) -> dict[str, Any]:
+        """One key without the key itself: what it opens, how long, and when it was used last."""
         async with database.reading(tenant_id) as tx:
             found = await store.key(tx, tenant_id, key_id)
         response.headers["ETag"] = etag_of(found["row_version"])

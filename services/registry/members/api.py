@@ -43,6 +43,7 @@ def router(
     async def add_member(
         tenant_id: UUID, body: MemberIn, request: Request, claims: Annotated[Claims, manager], key: Keyed
     ) -> Response:
+        """Let a person in, with roles and properties; the identity provider's account is found by its address, or made."""
         async with database.reading(tenant_id) as reading:
             org_id = (await store.tenant(reading, tenant_id)).org_id
         member = NewMember(

@@ -176,6 +176,7 @@ def add_creation(
     async def create(
         body: TenantIn, request: Request, claims: Annotated[Claims, creator], key: Keyed
     ) -> Response:
+        """A tenant on trial, with its organisation at the identity provider and its first IT admin."""
         tenant_id = tenants.tenant_id_of(f"{claims.sub}:{key}")
         operation_id = str(tenant_id)
         asked = tenants.NewTenant(
@@ -214,6 +215,7 @@ def add_list(routes: APIRouter, database: Database, finder: Any, page_tokens: Pa
         page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
         page_token: Annotated[str | None, Query(max_length=500)] = None,
     ) -> dict[str, Any]:
+        """Tenants of one status, or all of them."""
         scope = {"list": "tenants", "status": status}
         after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
         async with database.platform_reading() as tx:
@@ -227,6 +229,7 @@ def add_list(routes: APIRouter, database: Database, finder: Any, page_tokens: Pa
 def add_reading(routes: APIRouter, database: Database, reader: Any, clock: Clock, settings: Settings) -> None:
     @routes.get("/{tenant_id}")
     async def show(tenant_id: UUID, response: Response, claims: Annotated[Claims, reader]) -> dict[str, Any]:
+        """The whole tenant, with its products and what may move it next; its ETag goes with a change."""
         async with database.reading(tenant_id) as tx:
             found = await shown(tx, tenant_id, clock.now())
         response.headers["ETag"] = etag_of(found["row_version"])

@@ -1,0 +1,22 @@
+"""The desktop opens a session, tells how it is, and works through the bff."""
+
+from scripts.record_examples.cast import Cast, Desk
+from scripts.record_examples.story.sync import handshake, push
+from tenantry.demo.world import PROPERTY
+
+BASE = "/bff/backoffice/v1"
+
+
+async def tell(cast: Cast) -> None:
+    ask, ids, desk = cast.recorder.ask, cast.recorder.ids, Desk(cast.desktop)
+    body = {"app_version": "4.12.0", "os": "Windows 11", "property": PROPERTY}
+    opened = await ask(desk, "bff", f"POST {BASE}/sessions", body)
+    ids["session_id"] = opened["session_id"]
+    state = {"app_version": "4.12.0", "queue_depth": 1, "oldest_queued": 3.5, "clock_offset": -0.2}
+    await ask(desk, "bff", f"POST {BASE}/sessions/{{session_id}}/heartbeat", state)
+    await ask(desk, "bff", f"GET {BASE}/bootstrap")
+    forward = f"POST {BASE}/sync/{{verb}}"
+    await ask(desk, "bff", forward, handshake(cast), title="handshake", verb="handshake")
+    await ask(desk, "bff", forward, push(cast, 1), title="push", verb="push")
+    pull = {"scope": f"{ids['tenant_id']}/{PROPERTY}", "limit": 100}
+    await ask(desk, "bff", forward, pull, title="pull", verb="pull")
