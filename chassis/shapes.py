@@ -8,8 +8,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-MAPS = frozenset({"config", "dependencies", "floors", "parts", "role_map", "trial_quota", "value"})
+MAPS = frozenset({"config", "dependencies", "floors", "parts", "role_map", "trial_quota"})
 """Members whose own names are data, not words of the contract."""
+FREE = frozenset({"default", "effective", "value"})
+"""Members whose type is data: values of flags, of floors, of synchronised records."""
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -55,7 +57,9 @@ def members(objects: list[dict[str, Any]], is_strict: bool, *, is_map: bool) -> 
         }
     found: dict[str, Any] = {
         "properties": {
-            name: described(
+            name: {}
+            if name in FREE
+            else described(
                 [one[name] for one in objects if name in one],
                 is_strict=is_strict,
                 is_map=name in MAPS,

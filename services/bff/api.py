@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.errors import Transient
+from chassis.fields import Number, Whole
 from chassis.idempotency import Keyed, once
 from chassis.service_tokens import ServiceTokens
 from chassis.switches import Switches
@@ -49,9 +50,9 @@ class HeartbeatIn(Body):
     """State of the desktop: queue depth, age of the oldest queued action in seconds, clock offset in seconds, cursor."""
 
     app_version: Annotated[str, Field(max_length=50)]
-    queue_depth: Annotated[int, Field(ge=0)] = 0
-    oldest_queued: Annotated[float, Field(ge=0)] | None = None
-    clock_offset: float = 0
+    queue_depth: Annotated[Whole, Field(ge=0)] = 0
+    oldest_queued: Annotated[Number, Field(ge=0)] | None = None
+    clock_offset: Number = 0
     cursor: Annotated[str, Field(max_length=100)] | None = None
 
 

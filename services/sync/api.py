@@ -13,7 +13,7 @@ from chassis.clock import Clock
 from chassis.context import set_actor
 from chassis.db import Database
 from chassis.errors import Invalid
-from chassis.fields import Instant
+from chassis.fields import Instant, Whole
 from contracts.claims import Claims
 from services.sync import operations
 from services.sync.errors import ScopeRefused, at
@@ -47,11 +47,11 @@ class HandshakeIn(Body):
 
     device: UUID
     app_version: Annotated[str, Field(max_length=50)]
-    schema_version: Annotated[int, Field(ge=0, le=LARGEST)]
+    schema_version: Annotated[Whole, Field(ge=0, le=LARGEST)]
     schema_hash: Annotated[str, Field(max_length=100)]
     scopes: Annotated[list[ScopeIn], Field(max_length=100)]
-    producer_epoch: Annotated[int, Field(ge=1, le=LARGEST)]
-    last_mid: Annotated[int, Field(ge=0, le=LARGEST)]
+    producer_epoch: Annotated[Whole, Field(ge=1, le=LARGEST)]
+    last_mid: Annotated[Whole, Field(ge=0, le=LARGEST)]
 
 
 class PullIn(Body):
@@ -59,25 +59,25 @@ class PullIn(Body):
 
     scope: Scope
     cursor: Cursor | None = None
-    limit: Annotated[int, Field(ge=1)] | None = None
+    limit: Annotated[Whole, Field(ge=1)] | None = None
 
 
 class MutationIn(Body):
     """One offline action; `args` are the fields that it sets."""
 
-    mid: Annotated[int, Field(ge=1, le=LARGEST)]
+    mid: Annotated[Whole, Field(ge=1, le=LARGEST)]
     collection: Annotated[str, Field(max_length=100)]
     key: Annotated[str, Field(min_length=1, max_length=200)]
     type: Literal["put", "delete"]
     args: Annotated[dict[str, Any], Field(max_length=50)]
-    base_version: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
+    base_version: Annotated[Whole, Field(ge=0, le=LARGEST)] | None = None
     occurred_at: Instant
 
 
 class PushIn(Body):
     """Actions in the order of their numbers. `scope` is needed where the member has several properties."""
 
-    producer_epoch: Annotated[int, Field(ge=1, le=LARGEST)]
+    producer_epoch: Annotated[Whole, Field(ge=1, le=LARGEST)]
     mutations: Annotated[list[MutationIn], Field(min_length=1)]
     scope: Scope | None = None
 

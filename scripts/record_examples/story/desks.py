@@ -1,7 +1,7 @@
 """The desktop opens a session, tells how it is, and works through the bff."""
 
 from scripts.record_examples.cast import Cast, Desk
-from scripts.record_examples.story.sync import handshake, push
+from scripts.record_examples.story.sync import first_push, handshake, pull
 from tenantry.demo.world import PROPERTY
 
 BASE = "/bff/backoffice/v1"
@@ -17,6 +17,5 @@ async def tell(cast: Cast) -> None:
     await ask(desk, "bff", f"GET {BASE}/bootstrap")
     forward = f"POST {BASE}/sync/{{verb}}"
     await ask(desk, "bff", forward, handshake(cast), title="handshake", verb="handshake")
-    await ask(desk, "bff", forward, push(cast, 1), title="push", verb="push")
-    pull = {"scope": f"{ids['tenant_id']}/{PROPERTY}", "limit": 100}
-    await ask(desk, "bff", forward, pull, title="pull", verb="pull")
+    await ask(desk, "bff", forward, first_push(cast), title="push", verb="push")
+    await ask(desk, "bff", forward, pull(cast, 100), title="pull", verb="pull")

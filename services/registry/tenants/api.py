@@ -11,7 +11,7 @@ from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database, ReadTx, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
-from chassis.fields import Day, Instant
+from chassis.fields import Day, Instant, Whole
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
@@ -89,7 +89,7 @@ class HoldIn(Body):
     """Postpones what destroys."""
 
     reason: Annotated[str, Field(min_length=1, max_length=500)]
-    days: Annotated[int, Field(ge=1, le=366)]
+    days: Annotated[Whole, Field(ge=1, le=366)]
 
 
 def tenant_out(tenant: Tenant, products: list[str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ RECORDED = {
     "tags": [],
     "rows": [{"at": "x", "more": 1}, {"at": "y"}],
     "config": {"storeys": 4},
+    "value": "standard",
 }
 
 
@@ -33,6 +34,7 @@ def fits(value: Any, *, is_strict: bool) -> bool:
         {"tags": [1, "x"]},
         {"share": 1},
         {"config": {"lifts": 2}},
+        {"value": {"of": ["any", "type"]}},
     ],
 )
 def test_other_answers_of_the_same_shape_fit(change: dict[str, Any]) -> None:
