@@ -88,7 +88,7 @@ def test_documents_show_the_examples(service: str, documents: dict[str, dict[str
             if one.request is not None:
                 assert one.request in examples_of(operation["requestBody"]["content"]["application/json"])
             for parameter in operation.get("parameters", []):
-                value = {**one.path, **one.query}.get(parameter["name"])
+                value = {**one.headers, **one.path, **one.query}.get(parameter["name"])
                 assert value is None or value in examples_of(parameter), name
 
 
