@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
 
@@ -42,9 +43,13 @@ class Backbone:
     parts: tuple[Part, ...]
 
     def service(
-        self, routers: Sequence[APIRouter], parts: Sequence[Part] = (), servers: Sequence[Server] = ()
+        self,
+        routers: Sequence[APIRouter],
+        parts: Sequence[Part] = (),
+        servers: Sequence[Server] = (),
+        pages: Mapping[str, dict[str, Any]] | None = None,
     ) -> Service:
-        """The runnable service."""
+        """The runnable service; `pages` describe in its OpenAPI document what `servers` answer."""
         settings = self.settings
         app = create_api(
             service=self.name,
@@ -53,6 +58,7 @@ class Backbone:
             health=self.health,
             max_body_bytes=settings.max_body_bytes,
             request_seconds=settings.request_seconds,
+            pages=pages,
         )
         return Service(
             self.name,

@@ -18,7 +18,9 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?P<zone>Z|[+-
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 HEX = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{32})(?![0-9a-f])")
-FEED_CURSOR = re.compile(r"[0-9a-f]{9,13}-(\d+)")
+TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-(\d\d)")
+FEED = re.compile(r"(?=[a-f]*\d)[0-9a-f]{11}(?P<at>-\d+)?")
+"""The epoch of the feed, and a cursor in it."""
 OPAQUE = re.compile(r"[A-Za-z0-9+/_-]{32,}=*")
 API_KEY = re.compile(r"tk_(live|test)_[0-9A-Za-z]{38}")
 WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]+")
@@ -62,16 +64,27 @@ class Plain:
 
     def exchange(self, one: Exchange) -> Exchange:
         """Raises NotPlain."""
+        is_stream = one.media_type == "text/event-stream"
         found = replace(
             one,
             path=self.value(one.path),
             query=self.value(one.query),
             headers=self.value(one.headers),
             request=self.value(one.request),
-            response=self.value(one.response, is_answer=True),
+            response=self.frames(one.response) if is_stream else self.value(one.response, is_answer=True),
         )
         refuse_leftovers(found.as_json())
         return found
+
+    def frames(self, text: str) -> str:
+        """Of a stream of events, whose data are JSON."""
+        lines = [line.partition(": ") for line in text.split("\n")]
+        return "\n".join(
+            f"data: {json.dumps(self.value(json.loads(told), is_answer=True), ensure_ascii=False)}"
+            if name == "data"
+            else f"{name}{colon}{self.text(told, name)}"
+            for name, colon, told in lines
+        )
 
     def value(self, value: Any, name: str = "", *, is_answer: bool = False) -> Any:
         """`name` is the member that holds the value."""
@@ -100,9 +113,11 @@ class Plain:
             return moved.isoformat()
         text = UUID.sub(lambda found: self.uuid(found[0], name), text)
         text = HEAD.sub(r"\g<1>28\n", text)
-        text = FEED_CURSOR.sub(r"00000000001-\1", text) if FEED_CURSOR.fullmatch(text) else text
+        if match := FEED.fullmatch(text):
+            return f"00000000001{match['at'] or ''}"
         text = API_KEY.sub(r"tk_\1_made-up", WEBHOOK_SECRET.sub("whsec_made-up", text))
         text = ORIGIN.sub("https://backoffice.tenantry.example", text).replace("127.0.0.1", "203.0.113.7")
+        text = TRACEPARENT.sub(rf"00-{'0f' * 16}-{'0f' * 8}-\1", text)
         text = HEX.sub(lambda found: "0f" * (len(found[0]) // 2), text)
         return OPAQUE.sub(lambda found: opaque(found[0]), text)
 

@@ -58,28 +58,24 @@ class Recorder:
         filled = {name: {**self.ids, **path}[name] for name in VARIABLE.findall(template)}
         url = f"{self._urls[service]}{template.format(**filled)}"
         if query:
-            url = f"{url}?{httpx.QueryParams({name: told(value) for name, value in query.items()})}"
+            url = f"{url}?{httpx.QueryParams({name: text_of(value) for name, value in query.items()})}"
         extra = dict(headers or {})
         if match:
             extra["If-Match"] = await self.etag(caller, service, match, filled, query or {})
         answer = await self._patiently(caller, method, url, body, extra, until)
         if is_kept:
             content, media_type = content_of(answer)
-            exchange = Exchange(
-                answer.status_code,
-                title,
-                filled,
-                query or {},
-                headers or {},
-                body,
-                content,
-                media_type,
-            )
-            several = self.kept[service].setdefault(operation, [])
-            if any(one.title == title for one in several):
-                raise StoryError(f"{operation} has two examples with the title {title!r}")
-            several.append(exchange)
+            status, shown, told = answer.status_code, query or {}, headers or {}
+            exchange = Exchange(status, title, filled, shown, told, body, content, media_type)
+            self.keep(service, operation, exchange)
         return content_of(answer)[0]
+
+    def keep(self, service: str, operation: str, exchange: Exchange) -> None:
+        """Raises StoryError for a second one of the same title."""
+        several = self.kept[service].setdefault(operation, [])
+        if any(one.title == exchange.title for one in several):
+            raise StoryError(f"{operation} has two examples with the title {exchange.title!r}")
+        several.append(exchange)
 
     async def etag(
         self, caller: Caller, service: str, path: str, filled: dict[str, str], query: dict[str, Any]
@@ -113,7 +109,7 @@ class Recorder:
             await asyncio.sleep(0.05)
 
 
-def told(value: Any) -> Any:
+def text_of(value: Any) -> Any:
     """A query parameter's text."""
     return str(value).lower() if isinstance(value, bool) else value
 

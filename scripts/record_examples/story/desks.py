@@ -1,6 +1,7 @@
 """The desktop opens a session, tells how it is, and works through the bff."""
 
 from scripts.record_examples.cast import Cast, Desk
+from scripts.record_examples.story.stream import follow
 from scripts.record_examples.story.sync import first_push, handshake, pull
 from tenantry.demo.world import PROPERTY
 
@@ -17,5 +18,9 @@ async def tell(cast: Cast) -> None:
     await ask(desk, "bff", f"GET {BASE}/bootstrap")
     forward = f"POST {BASE}/sync/{{verb}}"
     await ask(desk, "bff", forward, handshake(cast), title="handshake", verb="handshake")
-    await ask(desk, "bff", forward, first_push(cast), title="push", verb="push")
+
+    async def work() -> None:
+        await ask(desk, "bff", forward, first_push(cast), title="push", verb="push")
+
+    await follow(cast, opened["stream_url"], work)
     await ask(desk, "bff", forward, pull(cast, 100), title="pull", verb="pull")
