@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
 
@@ -47,8 +48,9 @@ class Backbone:
         parts: Sequence[Part] = (),
         servers: Sequence[Server] = (),
         closed: Sequence[Callable[[], Awaitable[None]]] = (),
+        pages: Mapping[str, dict[str, Any]] | None = None,
     ) -> Service:
-        """The runnable service; `closed` are closed first."""
+        """The runnable service; `closed` are closed first, `pages` tell what `servers` answer over HTTP."""
         settings = self.settings
         app = create_api(
             service=self.name,
@@ -57,6 +59,7 @@ class Backbone:
             health=self.health,
             max_body_bytes=settings.max_body_bytes,
             request_seconds=settings.request_seconds,
+            pages=pages,
         )
         return Service(
             self.name,

@@ -1,4 +1,4 @@
-"""Fields of bodies and parameters that say what they mean: a number is not a time, and a word is not a yes."""
+"""Fields of bodies and parameters that say what they mean: a number is not a time, a word is no yes, a yes no number."""
 
 import re
 from datetime import date
@@ -18,6 +18,16 @@ def refuse_numbers(value: Any) -> Any:
     return value
 
 
+def refuse_other_than_numbers(value: Any) -> Any:
+    """pydantic reads true as 1, and texts of digits; JSON has numbers."""
+    if value is not None and type(value) not in {int, float}:
+        raise ValueError("send a number")
+    return value
+
+
 Instant = Annotated[AwareDatetime, BeforeValidator(refuse_numbers)]
 Day = Annotated[date, BeforeValidator(refuse_numbers)]
 Flag = StrictBool
+Whole = Annotated[int, BeforeValidator(refuse_other_than_numbers)]
+"""For bodies; in a query every value is a text."""
+Number = Annotated[float, BeforeValidator(refuse_other_than_numbers)]

@@ -80,18 +80,21 @@ class Health:
 
         @routes.get("/livez")
         async def livez() -> dict[str, str]:
+            """The process turns. Asks nothing of its dependencies, so a restart never follows from theirs."""
             return {"status": "alive"}
 
         @routes.get(
             "/readyz", responses={503: {"description": "A dependency is down, or the process is draining"}}
         )
         async def readyz(response: Response) -> dict[str, Any]:
+            """Whether it can work: each dependency with how long it has been so, and what the parts tell of themselves."""
             ready, shown = await self.look()
             response.status_code = 200 if ready else 503
             return shown
 
         @routes.get("/v1/about")
         async def about() -> dict[str, Any]:
+            """Service, version, build, and which versions of each of its events it can say."""
             return {"service": service, "version": version, "build": self._build, "contracts": contracts}
 
         return routes

@@ -1,6 +1,6 @@
 """The FastAPI factory: one form of error, no unknown parameters, bounded requests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -34,8 +34,9 @@ def create_api(
     max_body_bytes: int,
     request_seconds: float,
     max_requests: int = AT_ONCE,
+    pages: Mapping[str, dict[str, Any]] | None = None,
 ) -> FastAPI:
-    """The application of one service."""
+    """The application of one service; `pages` describe what its other listeners answer."""
     app = FastAPI(
         title=f"Tenantry {service}",
         version=version,
@@ -47,7 +48,7 @@ def create_api(
         dependencies=[Depends(refuse_unknown_parameters)],
     )
     problems.install(app)
-    openapi.install(app)
+    openapi.install(app, service, pages or {})
     app.include_router(health.router(service, version))
     for router in routers:
         app.include_router(router)

@@ -1,13 +1,16 @@
-"""The OpenAPI document says what is really asked and answered: callers, keys, and every error as problem details."""
+"""The OpenAPI document says what is really asked and answered: callers, keys, recorded examples, and every error."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from chassis import openapi_examples
 from chassis.problems import MEDIA_TYPE
+from contracts import http_examples
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -69,14 +72,18 @@ KEY_HEADER = "Idempotency-Key"
 FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
 
-def install(app: FastAPI) -> None:
-    """Replace the document's errors. Made once, on the first request for it."""
+def install(app: FastAPI, service: str, pages: Mapping[str, dict[str, Any]]) -> None:
+    """Complete the document. Made once, on the first request for it.
+
+    `pages` are operations by path that another listener of the service answers.
+    """
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = with_problems(
-                get_openapi(title=app.title, version=app.version, routes=app.routes), guards_of(app)
-            )
+            found = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            found["paths"] |= copy.deepcopy(dict(pages))
+            openapi_examples.put_into(found, http_examples.read(service))
+            app.openapi_schema = with_problems(found, guards_of(app))
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
@@ -107,7 +114,7 @@ def with_problems(found: dict[str, Any], guards: dict[tuple[str, str], Any]) -> 
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM
     found["components"]["securitySchemes"] = {
-        name: SECURITY_SCHEMES[name] for name in sorted({guard.security_scheme for guard in guards.values()})
+        name: SECURITY_SCHEMES[name] for name in sorted(schemes_of(found, guards))
     }
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
@@ -118,6 +125,13 @@ def with_problems(found: dict[str, Any], guards: dict[tuple[str, str], Any]) -> 
                     operation["x-capability"] = guard.capability.value
             describe_errors(operation)
     return found
+
+
+def schemes_of(found: dict[str, Any], guards: dict[tuple[str, str], Any]) -> set[str]:
+    """Those of guards, and those that pages name."""
+    operations = [operation for path in found["paths"].values() for operation in path.values()]
+    named = {scheme for operation in operations for one in operation.get("security", ()) for scheme in one}
+    return named | {guard.security_scheme for guard in guards.values()}
 
 
 def describe_errors(operation: dict[str, Any]) -> None:

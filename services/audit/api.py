@@ -87,6 +87,7 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
         page_size: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         event_id: UUID | None = None,
     ) -> RecordsOut:
+        """Records in the order of the log; with `event_id` the one of that event, or none."""
         async with database.reading(tenant_id) as tx:
             if event_id is not None:
                 row = await store.record_of_event(tx, tenant_id, event_id)
@@ -97,6 +98,7 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
 
     @routes.get("/tenants/{tenant_id}/audit/checkpoint", response_class=Response)
     async def checkpoint(tenant_id: UUID, claims: Annotated[Claims, reader]) -> Response:
+        """The signed head of the log as a C2SP checkpoint: origin, size, root, signature."""
         async with database.reading(tenant_id) as tx:
             signed = await operations.signed_head(tx, tenant_id)
         return Response(signed.note, media_type="text/plain; charset=utf-8")
@@ -105,6 +107,7 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
     async def inclusion(
         tenant_id: UUID, claims: Annotated[Claims, reader], leaf: Annotated[int, Query(ge=0)]
     ) -> ProofOut:
+        """That the record at `leaf` is in the log: the path from it to the root of the checkpoint that comes along."""
         async with database.reading(tenant_id) as tx:
             return proof_out(*await operations.prove_inclusion(tx, tenant_id, leaf))
 
@@ -112,11 +115,13 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
     async def consistency(
         tenant_id: UUID, claims: Annotated[Claims, reader], tree_size: Annotated[int, Query(ge=1)]
     ) -> ProofOut:
+        """That the log of `tree_size` records is the beginning of the one in the checkpoint: nothing was changed since."""
         async with database.reading(tenant_id) as tx:
             return proof_out(*await operations.prove_consistency(tx, tenant_id, tree_size))
 
     @routes.get("/audit/key")
     async def key() -> KeyOut:
+        """With what checkpoints are verified; open to all, since it proves nothing but signatures."""
         return KeyOut(verifier_key=signer.verifier_key())
 
     return routes

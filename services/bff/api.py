@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.errors import Transient
+from chassis.fields import Number, Whole
 from chassis.idempotency import Keyed, once
 from chassis.service_tokens import ServiceTokens
 from chassis.switches import Switches
@@ -49,9 +50,9 @@ class HeartbeatIn(Body):
     """State of the desktop: queue depth, age of the oldest queued action in seconds, clock offset in seconds, cursor."""
 
     app_version: Annotated[str, Field(max_length=50)]
-    queue_depth: Annotated[int, Field(ge=0)] = 0
-    oldest_queued: Annotated[float, Field(ge=0)] | None = None
-    clock_offset: float = 0
+    queue_depth: Annotated[Whole, Field(ge=0)] = 0
+    oldest_queued: Annotated[Number, Field(ge=0)] | None = None
+    clock_offset: Number = 0
     cursor: Annotated[str, Field(max_length=100)] | None = None
 
 
@@ -97,6 +98,7 @@ def router(  # a list of small routes
 
     @routes.post("/sessions", status_code=201)
     async def open_session(body: SessionIn, request: Request, guest: Admitted, key: Keyed) -> Response:
+        """Begin work at one property; an open session of this device is replaced. Tells where its stream is."""
         async with database.transaction(guest.tenant_id) as tx:
 
             async def effect() -> tuple[int, Any]:
@@ -119,11 +121,13 @@ def router(  # a list of small routes
 
     @routes.delete("/sessions/{session_id}", status_code=204)
     async def close_session(session_id: UUID, guest: Admitted) -> None:
+        """End the session of this device; 404 for one that has ended."""
         async with database.transaction(guest.tenant_id) as tx:
             await sessions.close_session(tx, guest, session_id, clock.now())
 
     @routes.post("/sessions/{session_id}/heartbeat")
     async def heartbeat(session_id: UUID, body: HeartbeatIn, guest: Admitted) -> dict[str, Any]:
+        """Keep the session open and tell how the desktop is; `next` is in how many seconds to do it again."""
         async with database.transaction(guest.tenant_id) as tx:
             expires_at = await sessions.beat(tx, guest, session_id, body.model_dump(mode="json"), clock.now())
         return {
@@ -136,6 +140,7 @@ def router(  # a list of small routes
 
     @routes.get("/bootstrap")
     async def bootstrap(guest: Admitted) -> dict[str, Any]:
+        """All that the first screen needs, and the cursor of the feed from which the stream goes on without a hole."""
         at = cursor()  # before the tables are read, so that nothing falls between them and the stream
         async with database.reading(guest.tenant_id) as tx:
             session = await queries.session_in_use(tx, tenant_id=guest.tenant_id, device_id=guest.device_id)
@@ -155,6 +160,7 @@ def router(  # a list of small routes
 
     @routes.post("/sync/{verb}")
     async def forward(verb: SyncVerb, request: Request, guest: Admitted) -> Response:
+        """Hand a step of replication through to sync, as this member on this device; sync's answer comes back as it is."""
         headers = {"content-type": "application/json", "Tenantry-Principal": principal_of(guest)}
         traceparent, _ = inject()
         if traceparent is not None:

@@ -20,6 +20,7 @@ from services.bff.hub import Hub
 from services.bff.listener import StreamListener
 from services.bff.projector import project
 from services.bff.settings import Settings
+from services.bff.stream_page import pages
 from services.bff.streams import Streams
 from services.bff.tails import Tails
 
@@ -60,4 +61,4 @@ def compose(settings: Settings) -> Service:
     watched.on_change(streams.settings_changed)
     routes = api.router(database, door, clock, settings, tokens, switches, reader.cursor)
     listener = StreamListener(streams, settings.host, settings.stream_port)
-    return shared.service([routes], [watched, reader], [listener])
+    return shared.service([routes], [watched, reader], [listener], pages(settings.stream_origin))

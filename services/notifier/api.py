@@ -46,6 +46,7 @@ def router(  # a list of small routes
     async def add(
         tenant_id: UUID, body: EndpointIn, request: Request, claims: Annotated[Claims, manager], key: Keyed
     ) -> Response:
+        """Tell an address of events, by signed webhooks (Standard Webhooks); the receiver verifies with `secret`."""
         await addresses.check(body.url, allow_private=allow_private)
         async with database.transaction(tenant_id) as tx:
 
@@ -67,6 +68,7 @@ def router(  # a list of small routes
 
     @routes.get("/webhook-endpoints")
     async def show(tenant_id: UUID, claims: Annotated[Claims, reader]) -> dict[str, Any]:
+        """Endpoints and their state, never their secrets."""
         async with database.reading(tenant_id) as tx:
             return {
                 "endpoints": [dict(row) async for row in queries.endpoints_of_tenant(tx, tenant_id=tenant_id)]
@@ -74,6 +76,7 @@ def router(  # a list of small routes
 
     @routes.delete("/webhook-endpoints/{endpoint_id}", status_code=204)
     async def remove(tenant_id: UUID, endpoint_id: UUID, claims: Annotated[Claims, manager]) -> Response:
+        """Send nothing more to it."""
         async with database.transaction(tenant_id) as tx:
             if await queries.delete_endpoint(tx, tenant_id=tenant_id, endpoint_id=endpoint_id) is None:
                 raise EndpointNotFound(f"there is no endpoint {endpoint_id}")
@@ -85,6 +88,7 @@ def router(  # a list of small routes
         claims: Annotated[Claims, reader],
         page_size: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> dict[str, Any]:
+        """What was sent to endpoints, newest first: each attempt with its outcome, and what the receiver said."""
         async with database.reading(tenant_id) as tx:
             rows = queries.deliveries(tx, tenant_id=tenant_id, most=page_size)
             return {"deliveries": [dict(row) async for row in rows]}
@@ -95,6 +99,7 @@ def router(  # a list of small routes
         claims: Annotated[Claims, reader],
         page_size: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> dict[str, Any]:
+        """Which mails to members were accepted, bounced or held back; newest first, without their text."""
         async with database.reading(tenant_id) as tx:
             rows = queries.mails_of_tenant(tx, tenant_id=tenant_id, most=page_size)
             return {"mails": [dict(row) async for row in rows]}

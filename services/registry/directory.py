@@ -27,6 +27,7 @@ def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIR
 
     @routes.get("")
     async def tenant(tenant_id: UUID, caller: Annotated[Claims, any_service]) -> dict[str, Any]:
+        """What a service may know of a tenant: its names, status, plan and products."""
         async with database.reading(tenant_id) as tx:
             found = await store.tenant(tx, tenant_id)
             products = await entitlements.keys_of(tx, found, clock.now())
@@ -39,6 +40,7 @@ def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIR
 
     @routes.get("/devices/{jkt}")
     async def device(tenant_id: UUID, jkt: str, caller: Annotated[Claims, only_bff]) -> dict[str, Any]:
+        """The device in use that holds the key with this thumbprint (RFC 7638)."""
         async with database.reading(tenant_id) as tx:
             row = await devices.device_in_use(tx, tenant_id=tenant_id, jkt=jkt)
         if row is None:
@@ -47,6 +49,7 @@ def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIR
 
     @routes.get("/members/{member_id}")
     async def member(tenant_id: UUID, member_id: str, caller: Annotated[Claims, only_bff]) -> dict[str, Any]:
+        """Where a member may work, and as what."""
         async with database.reading(tenant_id) as tx:
             found = await member_store.member(tx, tenant_id, member_id)
         names = ("member_id", "org_roles", "backoffice_roles", "properties", "locale", "row_version")
@@ -56,6 +59,7 @@ def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIR
     async def recipients(
         tenant_id: UUID, role: OrgRole, caller: Annotated[Claims, only_notifier]
     ) -> dict[str, Any]:
+        """Whom to write to: members with this role, with their addresses and languages."""
         async with database.reading(tenant_id) as tx:
             await store.tenant(tx, tenant_id)
             found = await rows(members.recipients(tx, tenant_id=tenant_id, role=role.value))

@@ -13,7 +13,7 @@ from chassis.clock import Clock
 from chassis.context import set_actor
 from chassis.db import Database
 from chassis.errors import Invalid
-from chassis.fields import Instant
+from chassis.fields import Instant, Whole
 from contracts.claims import Claims
 from services.sync import operations
 from services.sync.errors import ScopeRefused, at
@@ -47,11 +47,11 @@ class HandshakeIn(Body):
 
     device: UUID
     app_version: Annotated[str, Field(max_length=50)]
-    schema_version: Annotated[int, Field(ge=0, le=LARGEST)]
+    schema_version: Annotated[Whole, Field(ge=0, le=LARGEST)]
     schema_hash: Annotated[str, Field(max_length=100)]
     scopes: Annotated[list[ScopeIn], Field(max_length=100)]
-    producer_epoch: Annotated[int, Field(ge=1, le=LARGEST)]
-    last_mid: Annotated[int, Field(ge=0, le=LARGEST)]
+    producer_epoch: Annotated[Whole, Field(ge=1, le=LARGEST)]
+    last_mid: Annotated[Whole, Field(ge=0, le=LARGEST)]
 
 
 class PullIn(Body):
@@ -59,25 +59,25 @@ class PullIn(Body):
 
     scope: Scope
     cursor: Cursor | None = None
-    limit: Annotated[int, Field(ge=1)] | None = None
+    limit: Annotated[Whole, Field(ge=1)] | None = None
 
 
 class MutationIn(Body):
     """One offline action; `args` are the fields that it sets."""
 
-    mid: Annotated[int, Field(ge=1, le=LARGEST)]
+    mid: Annotated[Whole, Field(ge=1, le=LARGEST)]
     collection: Annotated[str, Field(max_length=100)]
     key: Annotated[str, Field(min_length=1, max_length=200)]
     type: Literal["put", "delete"]
     args: Annotated[dict[str, Any], Field(max_length=50)]
-    base_version: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
+    base_version: Annotated[Whole, Field(ge=0, le=LARGEST)] | None = None
     occurred_at: Instant
 
 
 class PushIn(Body):
     """Actions in the order of their numbers. `scope` is needed where the member has several properties."""
 
-    producer_epoch: Annotated[int, Field(ge=1, le=LARGEST)]
+    producer_epoch: Annotated[Whole, Field(ge=1, le=LARGEST)]
     mutations: Annotated[list[MutationIn], Field(min_length=1)]
     scope: Scope | None = None
 
@@ -134,6 +134,7 @@ def router(  # a list of small routes
 
     @routes.post("/handshake")
     async def handshake(body: HandshakeIn, caller: Caller) -> dict[str, Any]:
+        """Where device and server stand: the last action applied, the head of each scope, and how large pages may be."""
         if body.device != caller.device_id:
             raise Invalid(**at("/device", "not_yours", "not the device that asks"))
         async with database.reading(caller.tenant_id) as tx:
@@ -157,6 +158,7 @@ def router(  # a list of small routes
 
     @routes.post("/pull")
     async def pull(body: PullIn, caller: Caller) -> dict[str, Any]:
+        """Changes of a scope after the cursor, in order; `next` is the cursor after them, `more` says to ask again."""
         caller.property_of(body.scope)
         limit = min(PAGE, settings.max_page) if body.limit is None else body.limit
         refuse_more_than(settings.max_page, limit, "/limit")
@@ -165,6 +167,7 @@ def router(  # a list of small routes
 
     @routes.post("/push")
     async def push(body: PushIn, caller: Caller) -> dict[str, Any]:
+        """Apply a device's actions in the order of their numbers, each once; every one gets an outcome of its own."""
         refuse_more_than(settings.max_mutations, len(body.mutations), "/mutations")
         scope = body.scope or only_scope(caller)
         caller.property_of(scope)

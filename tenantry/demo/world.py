@@ -120,15 +120,19 @@ class World:
 
     async def new_desktop(self, folder: Path, person: Person, os: str) -> Desktop:
         """A desktop that signed in, enrolled its key and opened a session."""
-        places = Places(
-            self.stack.url("issuer"), self.stack.url("registry"), f"{self.stack.url('bff')}{BFF_BASE}"
-        )
-        keys = EncryptedFileStore(folder / "keys", self.stack.secrets.desktop_passphrase.encode())
-        desktop = Desktop(folder, places, keys)
+        desktop = self.desktop(folder)
         await desktop.sign_in(self.browser(person))
         await desktop.enrol(os=os, property_=PROPERTY, cohort="front_desk")
         await desktop.open_session(os=os, property_=PROPERTY)
         return desktop
+
+    def desktop(self, folder: Path) -> Desktop:
+        """A desktop that nobody has used yet."""
+        places = Places(
+            self.stack.url("issuer"), self.stack.url("registry"), f"{self.stack.url('bff')}{BFF_BASE}"
+        )
+        keys = EncryptedFileStore(folder / "keys", self.stack.secrets.desktop_passphrase.encode())
+        return Desktop(folder, places, keys)
 
     def browser(self, person: Person) -> Browser:
         """Fills in the issuer's login page as the member would."""

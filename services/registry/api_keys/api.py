@@ -13,7 +13,7 @@ from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
-from chassis.fields import Instant
+from chassis.fields import Instant, Whole
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
@@ -50,7 +50,7 @@ class KeyIn(Body):
 class RotationIn(Body):
     """So long the old key goes on beside the new one; without `expires_at` the new one lives as long as the old was to."""
 
-    overlap_hours: Annotated[int, Field(ge=0, le=8784)] = 24
+    overlap_hours: Annotated[Whole, Field(ge=0, le=8784)] = 24
     expires_at: Instant | None = None
 
 
@@ -181,6 +181,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
     async def show(
         tenant_id: UUID, key_id: UUID, response: Response, claims: Annotated[Claims, reader]
     ) -> dict[str, Any]:
+        """One key without the key itself: what it opens, how long, and when it was used last."""
         async with database.reading(tenant_id) as tx:
             found = await store.key(tx, tenant_id, key_id)
         response.headers["ETag"] = etag_of(found["row_version"])

@@ -27,6 +27,7 @@ def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIR
 
     @routes.get("")
     async def products(claims: Annotated[Claims, reader]) -> dict[str, Any]:
+        """The whole catalogue, each product with the manifest in force."""
         async with database.reading(None) as tx:
             return {"products": await rows(queries.all_products(tx))}
 
@@ -58,6 +59,7 @@ def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIR
 
     @routes.delete("/{key}", status_code=204)
     async def retire(key: Key, claims: Annotated[Claims, manager]) -> Response:
+        """Nobody can buy it any more, and nobody is entitled to it. Retiring again changes nothing."""
         async with database.transaction(None) as tx:
             await catalogue.retire(tx, key)
         return Response(status_code=204)

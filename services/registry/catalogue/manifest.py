@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from chassis.fields import Flag
+from chassis.fields import Flag, Whole
 from contracts.roles import OrgRole
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
@@ -70,7 +70,7 @@ class Manifest(Strict):
     frontend: Frontend
     plans: Annotated[list[BuyablePlan], Field(max_length=3)]
     in_trial: Flag = True
-    trial_quota: Annotated[dict[Key, Annotated[int, Field(ge=0)]], Field(max_length=50)] = {}
+    trial_quota: Annotated[dict[Key, Annotated[Whole, Field(ge=0)]], Field(max_length=50)] = {}
     supports_projects: Flag = False
     pricing_tier: Literal["flat", "per_seat", "per_use"] = "flat"
     api_base: Url | None = None

@@ -51,6 +51,7 @@ def router(  # noqa: C901  # a list of small routes
 
     @routes.post("/challenges", status_code=201)
     async def challenge(request: Request, claims: Annotated[Claims, enroller], key: Keyed) -> Response:
+        """A text to sign with the device key, good once and for `expires_in` seconds. Needs a second factor."""
         devices.require_second_factor(claims)
         async with database.transaction(tenant_of(claims)) as tx:
 
@@ -66,6 +67,7 @@ def router(  # noqa: C901  # a list of small routes
     async def enrol(
         body: DeviceIn, request: Request, claims: Annotated[Claims, enroller], key: Keyed
     ) -> Response:
+        """Register a device's public key by the signed challenge, at a property of the member. Needs a second factor."""
         devices.require_second_factor(claims)
         if claims.properties and body.property not in claims.properties:
             raise Forbidden(f"property {body.property!r} is out of your scope")
@@ -78,6 +80,7 @@ def router(  # noqa: C901  # a list of small routes
 
     @routes.get("/{device_id:uuid}")
     async def show(device_id: UUID, response: Response, claims: Annotated[Claims, reader]) -> dict[str, Any]:
+        """A device of the caller's tenant, revoked ones too."""
         async with database.reading(tenant_of(claims)) as tx:
             row = await queries.device_by_id(tx, tenant_id=claims.tenant_id, device_id=device_id)
         if row is None:
@@ -87,6 +90,7 @@ def router(  # noqa: C901  # a list of small routes
 
     @routes.delete("/{device_id:uuid}", status_code=204)
     async def revoke(device_id: UUID, claims: Annotated[Claims, manager]) -> Response:
+        """Shut the device out for good; 404 for one that is revoked already."""
         async with database.transaction(tenant_of(claims)) as tx:
             await devices.revoke(tx, tenant_of(claims), device_id, "revoked by IT admin", clock.now())
         return Response(status_code=204)

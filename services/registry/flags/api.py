@@ -113,6 +113,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any) -> None:
     async def show(
         name: str, response: Response, claims: Annotated[Claims, reader], tenant_id: UUID | None = None
     ) -> dict[str, Any]:
+        """One flag and what is in force; its ETag goes with a change."""
         async with database.reading(tenant_id) as tx:
             found = await flags.show(tx, name, tenant_id)
         response.headers["ETag"] = etag_of(found["row_version"])

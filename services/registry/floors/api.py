@@ -148,6 +148,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any) -> None:
         claims: Annotated[Claims, reader],
         tenant_id: UUID | None = None,
     ) -> dict[str, Any]:
+        """One floor; its ETag goes with a change, also where none is set."""
         async with database.reading(tenant_id) as tx:
             found = await floors.show(tx, Place(platform, channel, tenant_id))
         response.headers["ETag"] = etag_of(found["row_version"])

@@ -81,7 +81,9 @@ def add_joining(
     async def add_member(
         tenant_id: UUID, body: MemberIn, request: Request, claims: Annotated[Claims, manager], key: Keyed
     ) -> Response:
-        """Whoever has the address already is changed, and comes back if it was deactivated."""
+        """Let a person in, with roles and properties. Whoever has the address already is changed, and comes back if it was
+        deactivated.
+        """
         member = NewMember(
             body.email.lower(),
             body.name,

@@ -21,6 +21,10 @@ def router(database: Database, erp: Erp, clock: Clock, ladder: Ladder, secret: s
 
     @routes.post("/webhooks/erpnext")
     async def sales_order(request: Request) -> dict[str, Any]:
+        """A hint that an order was submitted, signed in `X-Frappe-Webhook-Signature` (base64 of HMAC-SHA256 over the body).
+
+        The order is read back from the ERP and activates its customer's tenant, once; what is unclear becomes a task.
+        """
         body = await request.body()
         orders.check_signature(body, request.headers.get(orders.SIGNATURE_HEADER), secret)
         set_actor("erpnext", "service")

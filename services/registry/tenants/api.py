@@ -11,7 +11,7 @@ from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database, ReadTx, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
-from chassis.fields import Day, Instant
+from chassis.fields import Day, Instant, Whole
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
@@ -89,7 +89,7 @@ class HoldIn(Body):
     """Postpones what destroys."""
 
     reason: Annotated[str, Field(min_length=1, max_length=500)]
-    days: Annotated[int, Field(ge=1, le=366)]
+    days: Annotated[Whole, Field(ge=1, le=366)]
 
 
 def tenant_out(tenant: Tenant, products: list[str]) -> dict[str, Any]:
@@ -176,6 +176,7 @@ def add_creation(
     async def create(
         body: TenantIn, request: Request, claims: Annotated[Claims, creator], key: Keyed
     ) -> Response:
+        """A tenant on trial, with its organisation at the identity provider and its first IT admin."""
         tenant_id = tenants.tenant_id_of(f"{claims.sub}:{key}")
         asked = tenants.NewTenant(
             body.slug, body.name, body.kind, body.locale, body.time_zone, body.erp_customer_id
@@ -209,6 +210,7 @@ def add_list(routes: APIRouter, database: Database, finder: Any, page_tokens: Pa
         page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
         page_token: Annotated[str | None, Query(max_length=500)] = None,
     ) -> dict[str, Any]:
+        """Tenants of one status, or all of them."""
         scope = {"list": "tenants", "status": status}
         after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
         async with database.platform_reading() as tx:
@@ -222,6 +224,7 @@ def add_list(routes: APIRouter, database: Database, finder: Any, page_tokens: Pa
 def add_reading(routes: APIRouter, database: Database, reader: Any, clock: Clock, settings: Settings) -> None:
     @routes.get("/{tenant_id}")
     async def show(tenant_id: UUID, response: Response, claims: Annotated[Claims, reader]) -> dict[str, Any]:
+        """The whole tenant, with its products and what may move it next; its ETag goes with a change."""
         async with database.reading(tenant_id) as tx:
             found = await shown(tx, tenant_id, clock.now())
         response.headers["ETag"] = etag_of(found["row_version"])

@@ -10,7 +10,7 @@ from pydantic import Field
 from chassis.auth import Authenticate, require_product
 from chassis.clock import Clock
 from chassis.db import Database
-from chassis.fields import Instant
+from chassis.fields import Instant, Whole
 from chassis.guards import needs
 from contracts.capabilities import Capability
 from contracts.claims import Claims
@@ -26,7 +26,7 @@ class ItemIn(Body):
 
     project: ProjectId = "default"
     metric: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
-    quantity: Annotated[int, Field(ge=0, le=MOST)]
+    quantity: Annotated[Whole, Field(ge=0, le=MOST)]
     at: Instant
 
 

@@ -1,0 +1,35 @@
+"""The stream in the OpenAPI document: written by hand, since its listener is not FastAPI's."""
+
+from typing import Any
+
+from services.bff.api import STREAM_PATH
+
+ABOUT = """Server-sent events (WHATWG HTML §9.2) for this device, from `Last-Event-ID` or `cursor` on, else from now.
+
+Each event has `audience`, its number there (`seq`) and that of its predecessor (`prev`), so that a hole is seen. Frames
+without `seq` are control: `hello` tells where each audience stands, `hb` that the line is alive, `reset` that the cursor is
+too old.
+The proof names this address. Connections end after a while; come back with the last id.
+"""
+
+
+def pages(origin: str) -> dict[str, dict[str, Any]]:
+    """The page of the stream, which is served at `origin`."""
+    cursor = {"schema": {"type": "string", "maxLength": 100}}
+    return {
+        STREAM_PATH: {
+            "get": {
+                "tags": ["backoffice"],
+                "summary": "Stream",
+                "description": ABOUT,
+                "operationId": "stream",
+                "servers": [{"url": origin}],
+                "security": [{"dpop": []}],
+                "parameters": [
+                    {"name": "Last-Event-ID", "in": "header", "required": False, **cursor},
+                    {"name": "cursor", "in": "query", "required": False, **cursor},
+                ],
+                "responses": {"200": {"description": "Frames, until the connection ends"}},
+            }
+        }
+    }
