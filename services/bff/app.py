@@ -61,4 +61,4 @@ def compose(settings: Settings) -> Service:
     watched.on_change(streams.settings_changed)
     routes = api.router(database, door, clock, settings, tokens, switches, reader.cursor)
     listener = StreamListener(streams, settings.host, settings.stream_port)
-    return shared.service([routes], [watched, reader], [listener], pages(settings.stream_origin))
+    return shared.service([routes], [watched, reader], [listener], pages=pages(settings.stream_origin))
