@@ -19,6 +19,8 @@ from tenantry.stack.postgres import DEFAULT_VERSION
 from tests.infra import Databases, ServiceDsns, TestNats, TestPostgres
 
 CHECKOUT = Path(__file__).parents[1]
+MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
+MEMORY_BYTES = 4 << 30
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,10 +39,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in apart]
 
 
+def memory_if_there_is_enough() -> Path | None:
+    """Each test clones a database of some hundred files and drops it, which is most of what a disk would have to do."""
+    is_large = (
+        MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
+    )
+    return MEMORY if is_large else None
+
+
 @pytest.fixture(scope="session")
 def infra_folder() -> Iterator[Path]:
     """A folder that an unprivileged PostgreSQL can walk to; gone at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="tenantry-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="tenantry-test-", dir=memory_if_there_is_enough()))
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,6 @@ from rich.console import Console
 
 from contracts.subjects import SERVICES
 from tenantry.commands.folder import data_folder, run
-from tenantry.demo import run as demo_run
 from tenantry.stack.folder import PRODUCTS
 from tenantry.stack.stack import Stack
 
@@ -29,6 +28,8 @@ def up() -> None:
 
 def demo() -> None:
     """Run the main job on a real stack and check every step; status 0 only if all holds."""
+    from tenantry.demo import run as demo_run  # noqa: PLC0415  # a web server, which no other command waits for
+
     report = run(demo_run.run(data_folder(), console))
     demo_run.show(report, console)
     if not report.all_held:
