@@ -26,6 +26,7 @@ def plain() -> Plain:
         ("2026-04-11T22:00:00Z", "2027-01-18T22:00:00Z"),
         ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
         ("2026-03-29", "2027-01-05"),
+        ("2026-03-29 17:41 UTC", "2027-01-05 09:00 UTC"),
         ("it@hotel-4711.example", "it@hotel-seaview.example"),
         ("http://127.0.0.1:4000/v1", "https://registry.example/v1"),
         ("http://127.0.0.1:5123/stream", "https://backoffice.tenantry.example/stream"),
