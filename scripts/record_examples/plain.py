@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from contracts.capabilities import DEMO_TENANT_ID
 from contracts.http_examples import Examples, Exchange
 
 BEGIN = datetime(2027, 1, 4, 9, tzinfo=UTC)
@@ -58,7 +59,7 @@ class Plain:
     def __init__(self, made_up: Mapping[str, str], began: datetime) -> None:
         self._made_up = sorted(made_up.items(), key=lambda pair: -len(pair[0]))
         self._began = began
-        self._uuids: dict[str, str] = {}
+        self._uuids = {str(DEMO_TENANT_ID): str(DEMO_TENANT_ID)}  # the same everywhere
         self._counts: dict[str, int] = {}
 
     def examples(self, recorded: Examples) -> Examples:

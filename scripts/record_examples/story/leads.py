@@ -14,7 +14,9 @@ async def tell(cast: Cast) -> None:
     await ask(operator, "registry", f"PUT {TENANT}/sales-owner", owner)
     member = cast.of_tenant(OrgRole.IT_ADMIN)
     wish = {"product": "compliance_suite", "why": "The auditor asked for it", "seats": 12, "volume": 400}
-    made = await ask(member, "registry", "POST /v1/catalog/requests", wish)
+    wished = "POST /v1/catalog/requests"
+    made = await ask(member, "registry", wished, wish, title="new")
+    await ask(member, "registry", wished, wish, title="asked for already")
     await ask(member, "registry", "GET /v1/catalog")
     upgrade = {"plan": "enterprise", "why": "A second hotel", "seats": 60}
     await ask(member, "registry", "POST /v1/billing/upgrade-requests", upgrade)

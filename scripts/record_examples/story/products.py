@@ -13,11 +13,11 @@ async def tell(cast: Cast) -> None:
     ask, operator = cast.recorder.ask, cast.operator
     await ask(operator, "registry", f"GET {CONFORMANCE}", until=is_probed, key=PRODUCT)
     await ask(operator, "registry", f"POST {CONFORMANCE}", key=PRODUCT)
-    act, slug = f"POST {ACTIONS}/{{action}}", cast.real("hotel-seaview")
-    place = {"product": PRODUCT, "action": "flush_queue"}
-    await ask(operator, "registry", act, {}, title="can be repeated", **place)
-    place["action"] = "reset_state"
-    await ask(operator, "registry", act, {"confirm": slug}, title="cannot be taken back", **place)
+    confirmed = {"confirm": cast.real("hotel-seaview")}
+    act = f"POST {ACTIONS}/{{action}}"
+    usual, final = "can be repeated", "cannot be taken back"
+    await ask(operator, "registry", act, {}, title=usual, product=PRODUCT, action="flush_queue")
+    await ask(operator, "registry", act, confirmed, title=final, product=PRODUCT, action="reset_state")
     await ask(operator, "registry", f"GET {ACTIONS}", query={"page_size": 10}, product=PRODUCT)
 
 

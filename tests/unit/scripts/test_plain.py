@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contracts import http_examples
+from contracts.capabilities import DEMO_TENANT_ID
 from contracts.http_examples import Exchange
 from contracts.subjects import SERVICES
 from scripts.record_examples.plain import NotPlain, Plain, refuse_leftovers
@@ -37,6 +38,7 @@ def plain() -> Plain:
         ("Written by people, and long enough to be mistaken", "Written by people, and long enough to be mistaken"),
         (1_795_253_050_124_632, 1_799_053_200_000_000),
         (7, 7),
+        (str(DEMO_TENANT_ID), str(DEMO_TENANT_ID)),
     ],
 )  # fmt: skip
 def test_values_of_one_run_become_those_of_every_run(plain: Plain, value: Any, shown: Any) -> None:
