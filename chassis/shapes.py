@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-MAPS = frozenset({"config", "dependencies", "floors", "parts", "role_map", "trial_quota"})
+MAPS = frozenset({"config", "counts", "dependencies", "floors", "parts", "role_map", "trial_quota"})
 """Members whose own names are data, not words of the contract."""
 FREE = frozenset({"default", "effective", "value"})
 """Members whose type is data: values of flags, of floors, of synchronised records."""

@@ -21,6 +21,7 @@ from tenantry.demo.receiver import Receiver
 from tenantry.demo.world import World
 from tenantry.issuer.signing import Signer
 from tenantry.issuer.state import State
+from tenantry.stack.folder import PRODUCTS
 from tenantry.stack.stack import Stack
 
 
@@ -127,8 +128,8 @@ async def assemble(stack: Stack, folder: Path) -> AsyncIterator[Cast]:
     async with Receiver() as receiver:
         cast = Cast(world, recorder, signer, receiver, folder, operator, Nobody(world.http))
         cast.hide(receiver.url, "https://hooks.seaview.example/tenantry")
-        for service in ("issuer", *SERVICES):
-            cast.hide(stack.url(service), f"https://{service}.tenantry.example")
+        for name in ("issuer", *SERVICES, *PRODUCTS):
+            cast.hide(stack.url(name), f"https://{name.replace('_', '-')}.tenantry.example")
         async with cast.closing as closing:
             closing.push_async_callback(world.close)
             yield cast

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from contracts.capabilities import DEMO_TENANT_ID
 from contracts.http_examples import Examples, Exchange
 
 BEGIN = datetime(2027, 1, 4, 9, tzinfo=UTC)
@@ -16,6 +17,8 @@ BEGIN = datetime(2027, 1, 4, 9, tzinfo=UTC)
 STEP = timedelta(minutes=10)
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?P<zone>Z|[+-]\d\d:\d\d)")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
+IN_MAILS = "%Y-%m-%d %H:%M UTC"
+MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 HEX = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{32})(?![0-9a-f])")
 TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-(\d\d)")
@@ -56,7 +59,7 @@ class Plain:
     def __init__(self, made_up: Mapping[str, str], began: datetime) -> None:
         self._made_up = sorted(made_up.items(), key=lambda pair: -len(pair[0]))
         self._began = began
-        self._uuids: dict[str, str] = {}
+        self._uuids = {str(DEMO_TENANT_ID): str(DEMO_TENANT_ID)}  # the same everywhere
         self._counts: dict[str, int] = {}
 
     def examples(self, recorded: Examples) -> Examples:
@@ -111,6 +114,9 @@ class Plain:
         if DAY.fullmatch(text):
             moved = BEGIN.date() + (date.fromisoformat(text) - self._began.date())
             return moved.isoformat()
+        if MINUTE.fullmatch(text):
+            at = datetime.strptime(text, IN_MAILS).replace(tzinfo=UTC)
+            return self.moved(at).strftime(IN_MAILS)
         text = UUID.sub(lambda found: self.uuid(found[0], name), text)
         text = HEAD.sub(r"\g<1>28\n", text)
         if match := FEED.fullmatch(text):
@@ -132,8 +138,11 @@ class Plain:
         if (at.minute, at.second, at.microsecond) == (0, 0, 0):
             moved = at + (BEGIN.date() - self._began.date())
         else:
-            moved = BEGIN + round((at - self._began) / STEP) * STEP
+            moved = self.moved(at)
         return moved.isoformat(timespec="seconds").replace("+00:00", zone)
+
+    def moved(self, at: datetime) -> datetime:
+        return BEGIN + round((at - self._began) / STEP) * STEP
 
     def uuid(self, real: str, name: str) -> str:
         """Told by the member that it was first seen in, and its number among those."""

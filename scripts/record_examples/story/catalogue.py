@@ -1,6 +1,8 @@
-"""A product enters the catalogue, with everything that a manifest can say."""
+"""Two products enter the catalogue: one with everything that a manifest can say, one with little."""
 
 from scripts.record_examples.cast import Cast
+
+WHOLE, SHORT = "with everything", "with little"
 
 
 async def tell(cast: Cast) -> None:
@@ -34,6 +36,18 @@ async def tell(cast: Cast) -> None:
         },
         "role_map": {"IT_ADMIN": "owner"},
     }
-    await ask(operator, "registry", "POST /v1/products", manifest)
+    short = {
+        "key": cast.name("mini_bar"),
+        "version": "1.0.0",
+        "name": {"en": "Minibar", "fr": "Minibar"},
+        "description": {"en": "Counts bottles", "fr": "Compte les bouteilles"},
+        "frontend": {"type": "headless"},
+        "plans": [],
+        "in_trial": False,
+    }
+    publish, show = "POST /v1/products", "GET /v1/products/{key}"
+    await ask(operator, "registry", publish, manifest, title=WHOLE)
+    await ask(operator, "registry", publish, short, title=SHORT)
     await ask(operator, "registry", "GET /v1/products")
-    await ask(operator, "registry", "GET /v1/products/{key}")
+    await ask(operator, "registry", show, title=WHOLE)
+    await ask(operator, "registry", show, title=SHORT, key=cast.real("mini_bar"))

@@ -12,6 +12,8 @@ async def tell(cast: Cast) -> None:
     await ask(Desk(cast.desktop), "bff", f"DELETE {BASE}/sessions/{{session_id}}")
     await ask(cast.of_tenant(OrgRole.IT_ADMIN), "registry", "DELETE /v1/devices/{device_id}")
     await ask(operator, "notifier", f"DELETE {WEBHOOKS}/{{endpoint_id}}")
-    await ask(operator, "registry", "DELETE /v1/products/{key}")
+    retire = "DELETE /v1/products/{key}"
+    await ask(operator, "registry", retire)
+    await ask(operator, "registry", retire, is_kept=False, key=cast.real("mini_bar"))
     freeze = {"reason": "non_payment", "evidence": "INVOICE-2027-0007"}
     await ask(operator, "registry", f"POST {TENANT}/freeze", freeze, match=TENANT)

@@ -9,6 +9,7 @@ from pydantic import Field
 from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database
+from chassis.fields import Whole
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from contracts.capabilities import Capability
@@ -22,7 +23,7 @@ from services.registry.demo.store import queries
 class LeaseIn(Body):
     """For how long a demo is expected to run."""
 
-    minutes: Annotated[int, Field(ge=1, le=240)] = 240
+    minutes: Annotated[Whole, Field(ge=1, le=240)] = 240
 
 
 def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIRouter:

@@ -10,6 +10,7 @@ from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database, rows
 from chassis.etags import IfMatch, etag_of, require_match
+from chassis.fields import Whole
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
@@ -21,7 +22,7 @@ from services.registry.leads import operations as leads
 from services.registry.leads.operations import Wish
 from services.registry.leads.store import queries
 
-Amount = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Amount = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 

@@ -204,6 +204,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
     async def show(
         tenant_id: UUID, member_id: MemberId, response: Response, claims: Annotated[Claims, reader]
     ) -> dict[str, Any]:
+        """One member with its roles and properties, also when it is deactivated."""
         async with database.reading(tenant_id) as tx:
             found = member_out(await store.member(tx, tenant_id, member_id))
         response.headers["ETag"] = etag_of(found["row_version"])

@@ -109,6 +109,8 @@ def add_changing(routes: APIRouter, changes: Changes, manager: Any) -> None:
         key: Keyed,
         match: IfMatch,
     ) -> Response:
+        """Its name is for people; the id stays."""
+
         async def change(tx: Tx, _: datetime) -> None:
             row = await store.project(tx, tenant_id, project_id)
             require_match(request, row["row_version"])
@@ -161,6 +163,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
     async def show(
         tenant_id: UUID, project_id: Id, response: Response, claims: Annotated[Claims, reader]
     ) -> dict[str, Any]:
+        """One project, also when it is archived."""
         async with database.reading(tenant_id) as tx:
             found = project_out(await store.project(tx, tenant_id, project_id))
         response.headers["ETag"] = etag_of(found["row_version"])

@@ -88,6 +88,7 @@ def add_changing(routes: APIRouter, database: Database, manager: Any, clock: Clo
         key: Keyed,
         match: IfMatch,
     ) -> Response:
+        """Its name or its time zone; what is left out stays, and the code always does."""
         headers: dict[str, str] = {}
         async with database.transaction(tenant_id) as tx:
 
@@ -150,6 +151,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
     async def show(
         tenant_id: UUID, code: Code, response: Response, claims: Annotated[Claims, reader]
     ) -> dict[str, Any]:
+        """One property, by its code."""
         async with database.reading(tenant_id) as tx:
             found = property_out(await store.property_(tx, tenant_id, code))
         response.headers["ETag"] = etag_of(found["row_version"])

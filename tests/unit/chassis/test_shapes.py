@@ -15,6 +15,7 @@ RECORDED = {
     "tags": [],
     "rows": [{"at": "x", "more": 1}, {"at": "y"}],
     "config": {"storeys": 4},
+    "counts": {"queue": 1},
     "value": "standard",
 }
 
@@ -34,6 +35,7 @@ def fits(value: Any, *, is_strict: bool) -> bool:
         {"tags": [1, "x"]},
         {"share": 1},
         {"config": {"lifts": 2}},
+        {"counts": {"notes": 2, "signing_keys": 0}},
         {"value": {"of": ["any", "type"]}},
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contracts import http_examples
+from contracts.capabilities import DEMO_TENANT_ID
 from contracts.http_examples import Exchange
 from contracts.subjects import SERVICES
 from scripts.record_examples.plain import NotPlain, Plain, refuse_leftovers
@@ -26,6 +27,7 @@ def plain() -> Plain:
         ("2026-04-11T22:00:00Z", "2027-01-18T22:00:00Z"),
         ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
         ("2026-03-29", "2027-01-05"),
+        ("2026-03-29 17:41 UTC", "2027-01-05 09:00 UTC"),
         ("it@hotel-4711.example", "it@hotel-seaview.example"),
         ("http://127.0.0.1:4000/v1", "https://registry.example/v1"),
         ("http://127.0.0.1:5123/stream", "https://backoffice.tenantry.example/stream"),
@@ -36,6 +38,7 @@ def plain() -> Plain:
         ("Written by people, and long enough to be mistaken", "Written by people, and long enough to be mistaken"),
         (1_795_253_050_124_632, 1_799_053_200_000_000),
         (7, 7),
+        (str(DEMO_TENANT_ID), str(DEMO_TENANT_ID)),
     ],
 )  # fmt: skip
 def test_values_of_one_run_become_those_of_every_run(plain: Plain, value: Any, shown: Any) -> None:
