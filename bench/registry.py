@@ -84,7 +84,8 @@ def settings_of(place: Place) -> Settings:
         "database_url": place.database_url, "worker_database_url": place.worker_database_url,
         "nats_seed": place.nats_seed, "service_key": "{}", "port": place.port, "erp_webhook_secret": "made-up",
         "erp_folder": "/nowhere", "identity_admin_url": ISSUER, "identity_admin_secret": "made-up",
-        "page_token_key": "made-up", "key_peppers": PEPPER, "key_rate": 1e6, "key_cache_seconds": 300,
+        "page_token_key": "made-up", "key_peppers": PEPPER, "trial_link_key": "made-up",
+        "key_rate": 1e6, "key_cache_seconds": 300,
     }  # fmt: skip
     return Settings(**told)  # type: ignore[arg-type]
 

@@ -1,6 +1,7 @@
 """Fixtures of all tests. PostgreSQL starts once per test process; everything else is a test's own."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -71,13 +72,9 @@ def postgres(infra_folder: Path) -> Iterator[TestPostgres]:
     asyncio.run(started.server.stop())
 
 
-@pytest.fixture(scope="session")
-def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The data folder of a whole stack that stays up and ends with status 0.
-
-    Its tests are marked `xdist_group("stack")`, so that one test process has it.
-    """
-    folder = tmp_path_factory.mktemp("stack") / "data"
+@contextlib.contextmanager
+def whole_stack(folder: Path) -> Iterator[Path]:
+    """A whole stack that stays up and ends with status 0; its data folder."""
     environment = {"PATH": os.environ["PATH"], "TENANTRY_DATA_DIR": str(folder), "COLUMNS": "200"}
     command = [sys.executable, "-m", "tenantry", "up"]
     with subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True) as stack:
@@ -87,6 +84,13 @@ def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         stack.send_signal(signal.SIGINT)
         stack.communicate(timeout=40)
     assert stack.returncode == 0
+
+
+@pytest.fixture(scope="session")
+def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Tests that share it are marked `xdist_group("stack")`, so that one test process has it, and leave it fit for others."""
+    with whole_stack(tmp_path_factory.mktemp("stack") / "data") as folder:
+        yield folder
 
 
 @pytest.fixture

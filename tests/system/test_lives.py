@@ -73,6 +73,11 @@ def frozen(reason: str, day: float, by: dict[str, Any] = SYSTEM) -> Said:
     return "tenant.frozen", {"frozen_reason": reason, "frozen_at": on(day), "archive_at": on(day + 30)}, by
 
 
+def expired() -> tuple[Said, Said]:
+    nothing = {"ent_v": 2, "plan": "trial", "products": [], "reason": "day 14 without payment"}
+    return frozen("trial_expired", 14), ("entitlements.changed", nothing, SYSTEM)
+
+
 def archived(day: float) -> Said:
     return "tenant.archived", {"archived_at": on(day), "delete_at": on(day + 30)}, SYSTEM
 
@@ -106,7 +111,7 @@ async def test_nobody_pays_for_a_trial(chronicle: Chronicle) -> None:
         (44, "archive", "archived"),
         (74, "delete", "deleted"),
     ]
-    dying = [warned(7), warned(12), frozen("trial_expired", 14), archived(44), deleted(74)]
+    dying = [warned(7), warned(12), *expired(), archived(44), deleted(74)]
     await check_said(chronicle, [*begun(chronicle), *dying])
 
 
@@ -154,7 +159,7 @@ async def test_a_trial_that_ended_comes_back_by_a_payment(chronicle: Chronicle) 
             *begun(chronicle),
             warned(7),
             warned(12),
-            frozen("trial_expired", 14),
+            *expired(),
             *activated(chronicle, 40, 3, "payment"),
         ],
     )
@@ -230,7 +235,7 @@ async def test_a_hold_keeps_what_would_be_archived(chronicle: Chronicle) -> None
             *begun(chronicle),
             warned(7),
             warned(12),
-            frozen("trial_expired", 14),
+            *expired(),
             ("tenant.hold_placed", {"hold_id": hold_id, "held_until": on(80)}, PERSON),
             archived(80),
             deleted(110),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tenantry.demo.world import World
+from tenantry.stack.folder import PRODUCTS
 from tenantry.stack.stack import Stack
 from tests.system.shell import Shell
 
@@ -81,7 +82,7 @@ def test_entitlements_say_which_rule_decided(shell: Shell, tenant: tuple[str, st
     rules = {
         row["product"]: row["rule"] for row in shell.json("tenants", "entitlements", tenant_id)["products"]
     }
-    assert set(rules.values()) == {"granted by trial"}
+    assert {rules[product] for product in PRODUCTS} == {"granted by trial"}
     shell.json(
         "tenants", "activate", tenant_id, "--reference", "SO-9", "--plan", "starter", "--product", "notetaker"
     )

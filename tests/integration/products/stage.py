@@ -123,6 +123,7 @@ class Town:
             "PORT": str(port),
             "PAGE_TOKEN_KEY": "made-up",
             "KEY_PEPPERS": PEPPER,
+            "TRIAL_LINK_KEY": "made-up",
             "ERP_WEBHOOK_SECRET": "made-up",
             "ERP_FOLDER": str(self.folder),
             "IDENTITY_ADMIN_URL": nowhere(),

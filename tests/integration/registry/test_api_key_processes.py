@@ -56,6 +56,7 @@ class World:
             "PORT": url.rpartition(":")[2],
             "PAGE_TOKEN_KEY": "made-up",
             "KEY_PEPPERS": PEPPER,
+            "TRIAL_LINK_KEY": "made-up",
             "KEY_USE_SECONDS": "0.2",
             "ERP_WEBHOOK_SECRET": "made-up",
             "ERP_FOLDER": str(self.folder),

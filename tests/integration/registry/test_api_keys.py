@@ -58,7 +58,7 @@ async def test_who_may_do_what(stage: KeyStage) -> None:
         (stage.member(tenant_id, "CXO"), 403, 403),
         (stage.member(elsewhere), 404, 404),
         (impersonating, 200, 403),
-        (stage.product(), 404, 404),
+        (stage.product(), 403, 403),
         ({}, 401, 401),
     ):
         read = await process.http.get(url_of(tenant_id), headers=caller)
