@@ -11,6 +11,7 @@ import httpx
 
 from desktop.door import Door
 from desktop.enrolment import Device, enrol
+from desktop.errors import Refused
 from desktop.keys import KeyStore, device_key
 from desktop.proofs import Proofs
 from desktop.session import DeskSession, Sessions
@@ -106,6 +107,9 @@ class Desktop:
         )
 
     async def close(self) -> None:
-        await self.go_offline()
+        with contextlib.suppress(
+            Refused
+        ):  # a stream that was refused has said so; everything else is closed all the same
+            await self.go_offline()
         await self.http.aclose()
         self.store.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import structlog
 
 from chassis.bus import Bus
 from chassis.db import Database
@@ -22,6 +23,17 @@ from tests.infra import Databases, ServiceDsns, TestNats, TestPostgres
 CHECKOUT = Path(__file__).parents[1]
 MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 MEMORY_BYTES = 4 << 30
+
+
+# Tracebacks with all locals and colours take up to a second each.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -88,7 +100,7 @@ def whole_stack(folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Tests that share it are marked `xdist_group("stack")`, so that one test process has it, and leave it fit for others."""
+    """Tests that share it are marked `xdist_group("stack")`: one test process has it, and each leaves it fit for others."""
     with whole_stack(tmp_path_factory.mktemp("stack") / "data") as folder:
         yield folder
 

@@ -32,7 +32,11 @@ class LossyLine:
         line.add_done_callback(self._lines.discard)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(*self._target)
+        try:
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
+        except BaseException:
+            writer.transport.abort()
+            raise
         asking = asyncio.create_task(self._ask(reader, far_writer))
         try:
             with contextlib.suppress(OSError):
