@@ -251,12 +251,8 @@ async def search(live_stack: Path) -> AsyncIterator[Search]:
 
 
 async def test_no_secret_is_in_logs_traces_events_tables_mails_or_answers(
-    live_stack: Path, tmp_path: Path
+    search: Search, live_stack: Path, tmp_path: Path
 ) -> None:
-    stack = Stack(live_stack)
-    search = Search(World(stack))
-    for secret in secrets_in(json.loads((live_stack / "secrets.json").read_text())):
-        search.keep("secret of the data folder", secret)
     tenant = await search.world.new_tenant("en")
     await use_keys(search, tenant)
     await use_a_desktop(search, tenant, tmp_path / "desktop")

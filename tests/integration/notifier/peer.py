@@ -79,9 +79,11 @@ class Peer:
     async def down(self) -> None:
         """Refuse new connections and break those that stand."""
         self._server.close()
-        for connection in tuple(self._connections):
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        for _ in range(3):  # what was accepted meanwhile begins first, and ends like the others
+            await asyncio.sleep(0)
+            for connection in tuple(self._connections):
+                connection.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
