@@ -191,10 +191,13 @@ async def test_in_production_nothing_tells_a_product_to_misbehave(town: Town) ->
 
 
 async def liar(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: bytes) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(answer)
-    await writer.drain()
-    writer.close()
+    try:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+    except OSError:
+        writer.transport.abort()  # the caller had enough
 
 
 UNCLEAR = (
