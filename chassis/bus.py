@@ -56,7 +56,7 @@ class LeanClient(Client):
         subject: str,
         payload: bytes = b"",
         timeout: float = 0.5,  # noqa: ASYNC109  # the library's signature
-        old_style: bool = False,  # noqa: FBT001, FBT002
+        old_style: bool = False,
         headers: dict[str, str] | None = None,
     ) -> Msg:
         """The library waits by `wait_for`, which before Python 3.12 swallows a cancellation that comes with the answer."""

@@ -122,7 +122,7 @@ async def test_a_request_is_cancelled_even_at_the_moment_of_its_answer(
     await registry_bus.respond("rpc.registry.outbox.replay", answer)
     await audit_bus.request("rpc.registry.outbox.replay", b"a")
     asking = asyncio.create_task(audit_bus.request("rpc.registry.outbox.replay", b"b"))
-    waiting = audit_bus.nc._resp_map  # noqa: SLF001  # the moment is not to be had otherwise
+    waiting = audit_bus.nc._resp_map  # the moment is not to be had otherwise
     while not waiting:
         await asyncio.sleep(0)
     token, future = waiting.popitem()
