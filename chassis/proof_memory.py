@@ -1,0 +1,84 @@
+"""What a server remembers of DPoP proofs: the nonces that it gave (RFC 9449 §8, §9) and the proofs that it took (§11.1).
+
+The two belong together: a nonce is good only if it was given after the beginning of what is remembered, so no proof that
+was forgotten, by a full memory or by a start, can be used again.
+"""
+
+import hashlib
+import hmac
+import math
+
+from chassis.proof_keys import b64url, b64url_bytes
+
+NEWEST_SECONDS = 10
+"""So far may the clocks of two processes, or of a client and us, be apart."""
+NONCE_BUCKET_SECONDS = 10
+"""For so long the same nonce is given."""
+NONCE_SECONDS = 120
+"""From its beginning on a nonce is good for so long."""
+REMEMBER_SECONDS = NONCE_SECONDS + NEWEST_SECONDS
+STAMP_BYTES, MAC_BYTES = 6, 12
+
+
+class Nonces:
+    """Stateless nonces: the millisecond from which on one was given, and its HMAC. All who have the secret know them."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._made = (-1, "")
+
+    def current(self, now: float, since: float = -math.inf) -> str:
+        """The nonce to give; one that was given before `since` would not be taken. Times are seconds since 1970."""
+        stamp = milliseconds(max(now // NONCE_BUCKET_SECONDS * NONCE_BUCKET_SECONDS, since))
+        if self._made[0] != stamp:
+            head = stamp.to_bytes(STAMP_BYTES, "big")
+            self._made = (stamp, b64url(head + self._mac(head)))
+        return self._made[1]
+
+    def is_valid(self, nonce: str, now: float, since: float = -math.inf) -> bool:
+        try:
+            raw = b64url_bytes(nonce)
+        except ValueError:
+            return False
+        head, mac = raw[:STAMP_BYTES], raw[STAMP_BYTES:]
+        if not hmac.compare_digest(mac, self._mac(head)):
+            return False
+        stamp = int.from_bytes(head, "big")
+        is_young = now - NONCE_SECONDS < stamp / 1000 <= now + NEWEST_SECONDS
+        return is_young and (since == -math.inf or stamp >= milliseconds(since))
+
+    def _mac(self, head: bytes) -> bytes:
+        return hmac.digest(self._secret, head, "sha256")[:MAC_BYTES]
+
+
+def milliseconds(seconds: float) -> int:
+    """Never earlier than it was."""
+    return math.ceil(seconds * 1000)
+
+
+class ReplayMemory:
+    """Remembers (jkt, jti) in two sets, of which the older one is dropped when the younger one is full or old enough.
+
+    `since` is the beginning of what is remembered: whatever was used before may have been forgotten.
+    """
+
+    def __init__(self, most: int = 200_000, since: float = -math.inf) -> None:
+        self.since = since
+        self._most = most
+        self._began_at = since
+        self._recent: set[bytes] = set()
+        self._earlier: set[bytes] = set()
+
+    def __len__(self) -> int:
+        return len(self._recent) + len(self._earlier)
+
+    def is_first(self, jkt: str, jti: str, now: float) -> bool:
+        """True once per proof."""
+        if now - self._began_at >= REMEMBER_SECONDS or len(self._recent) >= self._most // 2:
+            self.since, self._began_at = self._began_at, now
+            self._earlier, self._recent = self._recent, set()
+        key = hashlib.sha256(f"{jkt}\0{jti}".encode()).digest()[:16]
+        if key in self._recent or key in self._earlier:
+            return False
+        self._recent.add(key)
+        return True
