@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
+from chassis.bound_tokens import AuthenticateBound, says_nonce
 from chassis.clock import Clock, SystemClock
 from chassis.db import Database
 from chassis.pages import PageTokens
@@ -57,8 +58,9 @@ def compose(settings: Settings) -> Service:
     tokens = ServiceTokens(settings.oidc_issuer, SERVICE, settings.service_key.get_secret_value())
     shared = backbone(SERVICE, settings, clock, database, bus)
     authenticate = Authenticate(shared.verifier)
-    # Enrolment comes before the device is known, with the token that is bound to the key being enrolled.
-    enrolling = Authenticate(shared.verifier, accepts_bound=True)
+    # Enrolment comes before the device is known, with the token that is bound to the key being enrolled, and its proof.
+    secret_of_nonces = settings.service_key.get_secret_value().encode()
+    enrolling = AuthenticateBound(shared.verifier, settings.public_origin, secret_of_nonces)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
     changes = tenants.Changes(database, clock, settings)
     keys = ApiKeys(database, bus, clock, settings)
@@ -94,6 +96,7 @@ def compose(settings: Settings) -> Service:
         ],
         [keeper, *keys.parts, prober, *chores(database, identity, client, clock, settings)],
         closed=[client.close],
+        says=says_nonce(enrolling.nonce),
     )
 
 

@@ -6,12 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from chassis import auth
 from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.errors import Forbidden
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
+from chassis.step_up import require_second_factor
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.roles import BackofficeRole
@@ -52,7 +54,7 @@ def router(  # noqa: C901  # a list of small routes
     @routes.post("/challenges", status_code=201)
     async def challenge(request: Request, claims: Annotated[Claims, enroller], key: Keyed) -> Response:
         """A text to sign with the device key, good once and for `expires_in` seconds. Needs a second factor."""
-        devices.require_second_factor(claims)
+        require_second_factor(claims, auth.challenge)
         async with database.transaction(tenant_of(claims)) as tx:
 
             async def effect() -> tuple[int, Any]:
@@ -68,7 +70,7 @@ def router(  # noqa: C901  # a list of small routes
         body: DeviceIn, request: Request, claims: Annotated[Claims, enroller], key: Keyed
     ) -> Response:
         """Register a device's public key by the signed challenge, at a property of the member. Needs a second factor."""
-        devices.require_second_factor(claims)
+        require_second_factor(claims, auth.challenge)
         if claims.properties and body.property not in claims.properties:
             raise Forbidden(f"property {body.property!r} is out of your scope")
         async with database.transaction(tenant_of(claims)) as tx:

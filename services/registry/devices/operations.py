@@ -15,7 +15,6 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from chassis import outbox
-from chassis.auth import InsufficientAuthentication
 from chassis.db import Tx
 from chassis.dpop import PRIVATE_PARTS, thumbprint
 from chassis.ids import uuid7
@@ -23,14 +22,6 @@ from contracts.claims import Claims
 from contracts.registry import DeviceEnrolledV1, DeviceRevokedV1
 from services.registry.devices.store import queries
 from services.registry.errors import ChallengeInvalid, DeviceNotFound
-
-STRONG_ACR = frozenset({"mfa", "2", "phr", "phrh"})
-
-
-def require_second_factor(claims: Claims) -> None:
-    """Raises InsufficientAuthentication (RFC 9470)."""
-    if claims.acr not in STRONG_ACR:
-        raise InsufficientAuthentication("enrolling a device needs a sign-in with a second factor")
 
 
 async def challenge(tx: Tx, tenant_id: UUID, member_id: str, now: datetime, seconds: int) -> str:
