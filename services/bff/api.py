@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 import orjson
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.clock import Clock
@@ -19,12 +19,16 @@ from chassis.service_tokens import ServiceTokens
 from chassis.switches import Switches
 from chassis.telemetry import inject
 from services.bff import sessions
-from services.bff.door import Door, Guest, Knock
+from services.bff.admission import Entrance
+from services.bff.door import Guest
+from services.bff.mutations import Mutations
 from services.bff.projector import queries
 from services.bff.settings import Settings
 
 BASE = "/bff/backoffice/v1"
 STREAM_PATH = f"{BASE}/sse/stream"
+OPENING_RISK = 1
+"""A tenant whose threshold is 1 or 0 wants a fresh second factor at the beginning of a shift."""
 SyncVerb = Literal["handshake", "pull", "push"]
 
 
@@ -56,31 +60,10 @@ class HeartbeatIn(Body):
     cursor: Annotated[str, Field(max_length=100)] | None = None
 
 
-class Admit:
-    """FastAPI dependency: who came through the door."""
-
-    security_scheme = "dpop"
-
-    def __init__(self, door: Door, public_origin: str) -> None:
-        self._door = door
-        self._origin = public_origin
-
-    async def __call__(self, request: Request, response: Response) -> Guest:
-        guest = await self._door.admit(
-            Knock(
-                request.method,
-                f"{self._origin}{request.url.path}",
-                request.headers.get("authorization", ""),
-                request.headers.getlist("dpop"),
-            )
-        )
-        response.headers["DPoP-Nonce"] = self._door.nonce()
-        return guest
-
-
 def router(  # a list of small routes
     database: Database,
-    door: Door,
+    mutations: Mutations,
+    entrance: Entrance,
     clock: Clock,
     settings: Settings,
     tokens: ServiceTokens,
@@ -93,13 +76,13 @@ def router(  # a list of small routes
         base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=20.0, trust_env=False
     )
 
-    admit = Admit(door, settings.public_origin)
-    Admitted = Annotated[Guest, Depends(admit)]  # noqa: N806  # a type that holds the closure
+    Admitted = Annotated[Guest, entrance.admits()]  # noqa: N806  # types that hold the closure
+    Opener = Annotated[Guest, entrance.admits(risk=OPENING_RISK)]  # noqa: N806
 
     @routes.post("/sessions", status_code=201)
-    async def open_session(body: SessionIn, request: Request, guest: Admitted, key: Keyed) -> Response:
+    async def open_session(body: SessionIn, request: Request, guest: Opener, key: Keyed) -> Response:
         """Begin work at one property; an open session of this device is replaced. Tells where its stream is."""
-        async with database.transaction(guest.tenant_id) as tx:
+        async with mutations.by(guest) as tx:
 
             async def effect() -> tuple[int, Any]:
                 session_id, expires_at = await sessions.open_session(
@@ -115,20 +98,18 @@ def router(  # a list of small routes
                     "flags_rev": switches.revision(guest.tenant_id),
                 }
 
-            answer = await once(request, tx, clock, str(guest.device_id), guest.tenant_id, effect)
-        answer.headers["DPoP-Nonce"] = door.nonce()
-        return answer
+            return await once(request, tx, clock, str(guest.device_id), guest.tenant_id, effect)
 
     @routes.delete("/sessions/{session_id}", status_code=204)
     async def close_session(session_id: UUID, guest: Admitted) -> None:
         """End the session of this device; 404 for one that has ended."""
-        async with database.transaction(guest.tenant_id) as tx:
+        async with mutations.by(guest) as tx:
             await sessions.close_session(tx, guest, session_id, clock.now())
 
     @routes.post("/sessions/{session_id}/heartbeat")
     async def heartbeat(session_id: UUID, body: HeartbeatIn, guest: Admitted) -> dict[str, Any]:
         """Keep the session open and tell how the desktop is; `next` is in how many seconds to do it again."""
-        async with database.transaction(guest.tenant_id) as tx:
+        async with mutations.by(guest) as tx:
             expires_at = await sessions.beat(tx, guest, session_id, body.model_dump(mode="json"), clock.now())
         return {
             "expires_at": expires_at,
@@ -162,6 +143,8 @@ def router(  # a list of small routes
     async def forward(verb: SyncVerb, request: Request, guest: Admitted) -> Response:
         """Hand a step of replication through to sync, as this member on this device; sync's answer comes back as it is."""
         headers = {"content-type": "application/json", "Tenantry-Principal": principal_of(guest)}
+        async with mutations.by(guest):
+            pass  # the effect is sync's, which takes an action once; here the proof is used up
         traceparent, _ = inject()
         if traceparent is not None:
             headers["traceparent"] = traceparent
@@ -172,7 +155,7 @@ def router(  # a list of small routes
         kept = {
             name: answer.headers[name] for name in ("content-type", "retry-after") if name in answer.headers
         }
-        return Response(answer.content, answer.status_code, {**kept, "DPoP-Nonce": door.nonce()})
+        return Response(answer.content, answer.status_code, kept)
 
     return routes
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chassis.backbone import backbone, connect
+from chassis.bound_tokens import says_nonce
 from chassis.bucket import Bucket
 from chassis.clock import SystemClock
 from chassis.outbox import Lane
@@ -13,11 +14,13 @@ from chassis.watched import Watched
 from contracts import settings as bucket
 from contracts.subjects import FEED
 from services.bff import api
+from services.bff.admission import Entrance
 from services.bff.directory import Directory
 from services.bff.door import Door
 from services.bff.feed_reader import FeedReader
 from services.bff.hub import Hub
 from services.bff.listener import StreamListener
+from services.bff.mutations import Mutations
 from services.bff.projector import project
 from services.bff.settings import Settings
 from services.bff.stream_page import pages
@@ -46,7 +49,12 @@ def compose(settings: Settings) -> Service:
     shared.health.tell(watched.name, watched.status)
     shared.health.need(watched.name, switches.are_told)
     tokens = ServiceTokens(settings.oidc_issuer, SERVICE, settings.service_key.get_secret_value())
-    door = Door(shared.verifier, Directory(database, settings.registry_url, tokens), switches)
+    directory = Directory(database, bus, settings.registry_url, tokens, seconds=settings.directory_seconds)
+    shared.health.tell("directory", directory.news.status)
+    secret_of_nonces = settings.service_key.get_secret_value().encode()
+    door = Door(shared.verifier, directory, switches, secret_of_nonces)
+    mutations = Mutations(database)
+    entrance = Entrance(door, switches, settings.public_origin, settings.fresh_seconds)
     hub = Hub(
         epoch="",
         head=0,
@@ -59,6 +67,13 @@ def compose(settings: Settings) -> Service:
     reader = FeedReader(bus, hub, settings.warm_messages)
     streams = Streams(hub, door, bus, reader, Tails(hub, bus, database), settings)
     watched.on_change(streams.settings_changed)
-    routes = api.router(database, door, clock, settings, tokens, switches, reader.cursor)
+    routes = api.router(database, mutations, entrance, clock, settings, tokens, switches, reader.cursor)
     listener = StreamListener(streams, settings.host, settings.stream_port)
-    return shared.service([routes], [watched, reader], [listener], pages=pages(settings.stream_origin))
+    return shared.service(
+        [routes],
+        [watched, directory.news, reader, mutations],
+        [listener],
+        closed=[directory.close],
+        pages=pages(settings.stream_origin),
+        says=says_nonce(door.nonce),
+    )

@@ -26,7 +26,12 @@ from tests.infra import ServiceDsns, TestNats, eventually, free_port
 CHECKOUT = Path(__file__).parents[3]
 BASE = "/bff/backoffice/v1"
 STREAM = f"{BASE}/sse/stream"
-LARGE = {"RING_BYTES": "67108864", "STREAM_HEARTBEAT": "0.5", "DRAIN_SECONDS": "5"}
+LARGE = {
+    "RING_BYTES": "67108864",
+    "STREAM_HEARTBEAT": "0.5",
+    "DRAIN_SECONDS": "5",
+    "DIRECTORY_SECONDS": "0",  # tests change the directory under the door without a word in the feed
+}
 """Keeps all that a test says in its rings."""
 SMALL = {
     **LARGE,
