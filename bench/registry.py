@@ -112,8 +112,7 @@ async def serve(place: Place, core: int, ready: Connection) -> None:
     await bus.connect()
     clock = SystemClock()
     found = ApiKeys(database, bus, clock, settings)
-    verifier = TokenVerifier(ISSUER, "registry", clock)
-    verifier._keys = OneKey(place.public_jwk)  # noqa: SLF001  # no issuer in a benchmark
+    verifier = TokenVerifier(ISSUER, "registry", clock, OneKey(place.public_jwk))
     authenticate = Authenticate(verifier)
     claims = entitlements.router(database, authenticate, clock, Changes(database, clock, settings))
     routers = [*found.routers(authenticate, PageTokens(b"made-up")), claims, empty()]

@@ -34,11 +34,11 @@ class VerifiedToken:
 class TokenVerifier:
     """Verifies access tokens for one audience and remembers them until they expire or their key is withdrawn."""
 
-    def __init__(self, issuer: str, audience: str, clock: Clock) -> None:
+    def __init__(self, issuer: str, audience: str, clock: Clock, keys: IssuerKeys | None = None) -> None:
         self._issuer = issuer.rstrip("/")
         self._audience = audience
         self._clock = clock
-        self._keys = IssuerKeys(self._issuer)
+        self._keys = keys or IssuerKeys(self._issuer)
         self._known: OrderedDict[bytes, VerifiedToken] = OrderedDict()
 
     async def verify(self, token: str) -> Claims:

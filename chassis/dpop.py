@@ -210,6 +210,10 @@ def _checked_time(
     if nonce is not None:
         if not isinstance(nonce, str) or not nonces.is_valid(nonce, now, since):
             raise DpopError("nonce", "the nonce is not one of ours, or too old", needs_nonce=True)
-    elif demand_nonce or not max(now - OLDEST_SECONDS, since + NEWEST_SECONDS) <= iat <= now + NEWEST_SECONDS:
+    elif (
+        demand_nonce
+        or not now - OLDEST_SECONDS <= iat <= now + NEWEST_SECONDS
+        or iat - NEWEST_SECONDS <= since
+    ):
         raise DpopError("iat", "send the proof again with the nonce given here", needs_nonce=True)
     return int(iat)

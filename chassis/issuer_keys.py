@@ -30,8 +30,10 @@ class IssuerUnavailable(Transient):
 class IssuerKeys:
     """Keys of one OIDC issuer, by discovery."""
 
-    def __init__(self, issuer: str) -> None:
+    def __init__(self, issuer: str, *, fresh: float = FRESH_SECONDS, pause: float = PAUSE_SECONDS) -> None:
         self._issuer = issuer.rstrip("/")
+        self._fresh = fresh
+        self._pause = pause
         self._keys: dict[str, Any] = {}
         self._read_at = self._looked_at = float("-inf")
         self._failure: str | None = None
@@ -53,8 +55,8 @@ class IssuerKeys:
         is_idle = self._refreshing is None or self._refreshing.done()
         if (
             is_idle
-            and self._age(self._read_at) > FRESH_SECONDS
-            and self._age(self._looked_at) > RETRY_SECONDS
+            and self._age(self._read_at) > self._fresh
+            and self._age(self._looked_at) > min(self._fresh, RETRY_SECONDS)
         ):
             self._refreshing = asyncio.create_task(self._refresh(), name="issuer-keys")
         return True
@@ -66,7 +68,7 @@ class IssuerKeys:
         async with self._looking:
             if kid in self._keys:
                 return
-            if self._age(self._looked_at) > (RETRY_SECONDS if self._failure else PAUSE_SECONDS):
+            if self._age(self._looked_at) > (RETRY_SECONDS if self._failure else self._pause):
                 await self._read_again()
             if self._failure is not None and kid not in self._keys:
                 raise IssuerUnavailable(self._failure)

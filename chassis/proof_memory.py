@@ -17,6 +17,8 @@ NONCE_BUCKET_SECONDS = 10
 NONCE_SECONDS = 120
 """From its beginning on a nonce is good for so long."""
 REMEMBER_SECONDS = NONCE_SECONDS + NEWEST_SECONDS
+STEP_SECONDS = 0.002
+"""Two beginnings are further apart than the stamp of a nonce lies behind the one it is given for."""
 STAMP_BYTES, MAC_BYTES = 6, 12
 
 
@@ -29,7 +31,8 @@ class Nonces:
 
     def current(self, now: float, since: float = -math.inf) -> str:
         """The nonce to give; one that was given before `since` would not be taken. Times are seconds since 1970."""
-        stamp = milliseconds(max(now // NONCE_BUCKET_SECONDS * NONCE_BUCKET_SECONDS, since))
+        bucket = milliseconds(now // NONCE_BUCKET_SECONDS * NONCE_BUCKET_SECONDS)
+        stamp = bucket if since == -math.inf else max(bucket, milliseconds(since) + 1)
         if self._made[0] != stamp:
             head = stamp.to_bytes(STAMP_BYTES, "big")
             self._made = (stamp, b64url(head + self._mac(head)))
@@ -45,7 +48,7 @@ class Nonces:
             return False
         stamp = int.from_bytes(head, "big")
         is_young = now - NONCE_SECONDS < stamp / 1000 <= now + NEWEST_SECONDS
-        return is_young and (since == -math.inf or stamp >= milliseconds(since))
+        return is_young and (since == -math.inf or stamp > milliseconds(since))
 
     def _mac(self, head: bytes) -> bytes:
         return hmac.digest(self._secret, head, "sha256")[:MAC_BYTES]
@@ -73,12 +76,12 @@ class ReplayMemory:
         return len(self._recent) + len(self._earlier)
 
     def is_first(self, jkt: str, jti: str, now: float) -> bool:
-        """True once per proof."""
-        if now - self._began_at >= REMEMBER_SECONDS or len(self._recent) >= self._most // 2:
-            self.since, self._began_at = self._began_at, now
-            self._earlier, self._recent = self._recent, set()
+        """True once per proof. Forgets only after it has looked: the nonce was judged by what is remembered until now."""
         key = hashlib.sha256(f"{jkt}\0{jti}".encode()).digest()[:16]
         if key in self._recent or key in self._earlier:
             return False
         self._recent.add(key)
+        if now - self._began_at >= REMEMBER_SECONDS or len(self._recent) >= self._most // 2:
+            self.since, self._began_at = self._began_at, max(now, self._began_at + STEP_SECONDS)
+            self._earlier, self._recent = self._recent, set()
         return True
