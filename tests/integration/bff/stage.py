@@ -33,6 +33,9 @@ LARGE = {
     "DIRECTORY_SECONDS": "0",  # tests change the directory under the door without a word in the feed
 }
 """Keeps all that a test says in its rings."""
+ORIGIN = "https://bff.example"
+TWIN = {**LARGE, "DIRECTORY_SECONDS": "30", "PUBLIC_ORIGIN": ORIGIN, "STREAM_ORIGIN": ORIGIN}
+"""One of several behind one address; remembers what it may."""
 SMALL = {
     **LARGE,
     "RING_BYTES": "4000",
