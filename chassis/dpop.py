@@ -147,11 +147,12 @@ def _opened(proof: str) -> tuple[ProofKey, dict[str, Any]]:
     """The key that the header carries and the claims that it signed; the signature is verified."""
     if len(proof) > MAX_PROOF or proof.count(".") != 2:
         raise DpopError("form", f"the proof is not a compact JWS of at most {MAX_PROOF} characters")
-    head, body, signature = proof.split(".")
+    signed, _, signature = proof.rpartition(".")
+    head, _, body = signed.partition(".")
     key = _key_of(head)
     claims = _object(body, "payload")
     try:
-        genuine = key.has_signed(f"{head}.{body}".encode(), b64url_bytes(signature))
+        genuine = key.has_signed(signed.encode(), b64url_bytes(signature))
     except ValueError as error:
         raise DpopError("form", "the signature of the proof is not base64url") from error
     if not genuine:
@@ -194,10 +195,14 @@ def _is_same_address(htu: Any, url: str) -> bool:
 def _check_token(claims: dict[str, Any], access_token: str | None) -> None:
     if access_token is None:
         return
-    expected = b64url(hashlib.sha256(access_token.encode()).digest())
-    ath = claims.get("ath")
-    if not isinstance(ath, str) or not hmac.compare_digest(ath.encode(), expected.encode()):
+    if claims.get("ath") != _hash_of(access_token):  # no secret: who asks has the token
         raise DpopError("ath", "ath is not the hash of the access token")
+
+
+@lru_cache(maxsize=4096)
+def _hash_of(access_token: str) -> str:
+    """RFC 9449 §4.2."""
+    return b64url(hashlib.sha256(access_token.encode()).digest())
 
 
 def _checked_time(

@@ -4,7 +4,6 @@ The two belong together: a nonce is good only if it was given after the beginnin
 was forgotten, by a full memory or by a start, can be used again.
 """
 
-import hashlib
 import hmac
 import math
 
@@ -19,6 +18,7 @@ NONCE_SECONDS = 120
 REMEMBER_SECONDS = NONCE_SECONDS + NEWEST_SECONDS
 STEP_SECONDS = 0.002
 """Two beginnings are further apart than the stamp of a nonce lies behind the one it is given for."""
+MOST_GOOD = 256
 STAMP_BYTES, MAC_BYTES = 6, 12
 
 
@@ -28,6 +28,8 @@ class Nonces:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._made = (-1, "")
+        self._good: dict[str, int] = {}
+        """Nonces that were found to be ours, and their stamps."""
 
     def current(self, now: float, since: float = -math.inf) -> str:
         """The nonce to give; one that was given before `since` would not be taken. Times are seconds since 1970."""
@@ -39,16 +41,25 @@ class Nonces:
         return self._made[1]
 
     def is_valid(self, nonce: str, now: float, since: float = -math.inf) -> bool:
+        stamp = self._good.get(nonce) or self._stamp_of(nonce)
+        if stamp is None:
+            return False
+        is_young = now - NONCE_SECONDS < stamp / 1000 <= now + NEWEST_SECONDS
+        return is_young and (since == -math.inf or stamp > milliseconds(since))
+
+    def _stamp_of(self, nonce: str) -> int | None:
+        """None for what is none of ours."""
         try:
             raw = b64url_bytes(nonce)
         except ValueError:
-            return False
+            return None
         head, mac = raw[:STAMP_BYTES], raw[STAMP_BYTES:]
         if not hmac.compare_digest(mac, self._mac(head)):
-            return False
-        stamp = int.from_bytes(head, "big")
-        is_young = now - NONCE_SECONDS < stamp / 1000 <= now + NEWEST_SECONDS
-        return is_young and (since == -math.inf or stamp > milliseconds(since))
+            return None
+        if len(self._good) == MOST_GOOD:
+            self._good.clear()
+        stamp = self._good[nonce] = int.from_bytes(head, "big")
+        return stamp
 
     def _mac(self, head: bytes) -> bytes:
         return hmac.digest(self._secret, head, "sha256")[:MAC_BYTES]
@@ -69,15 +80,17 @@ class ReplayMemory:
         self.since = since
         self._most = most
         self._began_at = since
-        self._recent: set[bytes] = set()
-        self._earlier: set[bytes] = set()
+        self._recent: set[int] = set()
+        self._earlier: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._recent) + len(self._earlier)
 
     def is_first(self, jkt: str, jti: str, now: float) -> bool:
         """True once per proof. Forgets only after it has looked: the nonce was judged by what is remembered until now."""
-        key = hashlib.sha256(f"{jkt}\0{jti}".encode()).digest()[:16]
+        key = hash(
+            f"{jkt} {jti}"
+        )  # keyed anew in every process; two that are alike would only be refused once
         if key in self._recent or key in self._earlier:
             return False
         self._recent.add(key)
