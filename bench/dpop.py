@@ -1,6 +1,6 @@
 """What the whole door costs a desk that is known, beside the one signature check that none of it can do without.
 
-`python -m bench.dpop [--quick] [--json FILE]`: one process on one core, a real PostgreSQL and NATS. By turns in one run, over
+`python -m bench.dpop [--quick] [--json FILE]`: one process on one core, real PostgreSQL and NATS. By turns in one run, over
 proofs of the same desks: a bare ES256 verification (`cryptography`, with key, signature and bytes made ready before),
 `verify_proof` alone, and `Door.admit` as REST and the stream call it: access token, proof with nonce, replay, tenant, kill
 switch, device, member. Every proof is used once by each.

@@ -1,4 +1,4 @@
-"""What endpoints need beyond the door: a role, a property, a fresh second factor; on routes of the test and on real ones."""
+"""What endpoints need beyond the door: a role, a property, a fresh second factor; on real routes and on some of the test."""
 
 import asyncio
 import contextlib
