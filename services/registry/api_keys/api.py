@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from chassis.auth import Authenticate
@@ -16,7 +16,7 @@ from chassis.etags import IfMatch, etag_of, require_match
 from chassis.fields import Instant, Whole
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from services.registry.api_keys import operations as keys
@@ -160,22 +160,15 @@ def add_issuing(
 
 def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens: PageTokens) -> None:
     @routes.get("")
-    async def find(
-        tenant_id: UUID,
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, reader],
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
-    ) -> dict[str, Any]:
+    async def find(tenant_id: UUID, claims: Annotated[Claims, reader], asked: Paged) -> dict[str, Any]:
         """Oldest first, those that have ended too."""
         scope = {"list": "api-keys", "tenant_id": str(tenant_id)}
-        after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
+        page = page_tokens.open(asked, scope, "key_id")
         async with database.reading(tenant_id) as tx:
-            found = await rows(queries.keys_page(tx, tenant_id=tenant_id, after=after, most=page_size + 1))
-        page = page_tokens.page([key_out(row) for row in found], page_size, scope, ["key_id"])
-        link_next(request, response, page.next_page_token)
-        return {"api_keys": page.items, "next_page_token": page.next_page_token}
+            found = await rows(
+                queries.keys_page(tx, tenant_id=tenant_id, after=page.after["key_id"], most=page.most)
+            )
+        return page.answer("api_keys", [key_out(row) for row in found])
 
     @routes.get("/{key_id}")
     async def show(

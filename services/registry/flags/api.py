@@ -12,7 +12,7 @@ from chassis.db import Database, rows
 from chassis.etags import IfMatch, etag_of, require_match
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.flags import Value
@@ -123,42 +123,29 @@ def add_reading(routes: APIRouter, database: Database, reader: Any) -> None:
 def add_lists(routes: APIRouter, database: Database, reader: Any, page_tokens: PageTokens) -> None:
     @routes.get("/{name}/history")
     async def history(
-        name: str,
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, reader],
-        tenant_id: UUID | None = None,
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
+        name: str, claims: Annotated[Claims, reader], asked: Paged, tenant_id: UUID | None = None
     ) -> dict[str, Any]:
         """Who changed it to what, when and why; newest first."""
         scope = {"list": "flag_history", "name": name, "tenant_id": str(tenant_id)}
-        before = page_tokens.read(scope, page_token)[0] if page_token else None
+        page = page_tokens.open(asked, scope, "row_version")
         async with database.reading(tenant_id) as tx:
             await flags.in_scope(tx, flags.declared(name), tenant_id)
             found = await rows(
-                queries.flag_history(tx, name=name, tenant_id=tenant_id, before=before, most=page_size + 1)
+                queries.flag_history(
+                    tx, name=name, tenant_id=tenant_id, before=page.after["row_version"], most=page.most
+                )
             )
-        page = page_tokens.page(found, page_size, scope, ["row_version"])
-        link_next(request, response, page.next_page_token)
-        return {"changes": page.items, "next_page_token": page.next_page_token}
+        return page.answer("changes", found)
 
     @routes.get("/{name}/overrides")
-    async def overrides(
-        name: str,
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, reader],
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
-    ) -> dict[str, Any]:
+    async def overrides(name: str, claims: Annotated[Claims, reader], asked: Paged) -> dict[str, Any]:
         """The tenants that have a value of their own."""
         flags.declared(name)
         scope = {"list": "flag_overrides", "name": name}
-        after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
+        page = page_tokens.open(asked, scope, "tenant_id")
         async with database.platform_reading() as tx:
-            found = await rows(queries.flag_overrides(tx, name=name, after=after, most=page_size + 1))
+            found = await rows(
+                queries.flag_overrides(tx, name=name, after=page.after["tenant_id"], most=page.most)
+            )
         listed = [{**row, "tenant_id": str(row["tenant_id"])} for row in found]
-        page = page_tokens.page(listed, page_size, scope, ["tenant_id"])
-        link_next(request, response, page.next_page_token)
-        return {"overrides": page.items, "next_page_token": page.next_page_token}
+        return page.answer("overrides", listed)

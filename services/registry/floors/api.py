@@ -15,7 +15,7 @@ from chassis.etags import IfMatch, etag_of, require_match
 from chassis.fields import Instant
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from services.registry.bodies import Body, Reason
@@ -174,20 +174,17 @@ def add_history(routes: APIRouter, database: Database, reader: Any, page_tokens:
     async def history(
         platform: Platform,
         channel: Channel,
-        request: Request,
-        response: Response,
         claims: Annotated[Claims, reader],
+        asked: Paged,
         tenant_id: UUID | None = None,
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
     ) -> dict[str, Any]:
         """Who changed it to what, when and why; newest first."""
         told = {"platform": platform, "channel": channel, "tenant_id": tenant_id}
         scope = {"list": "floor_history", **told, "tenant_id": str(tenant_id)}
-        before = page_tokens.read(scope, page_token)[0] if page_token else None
+        page = page_tokens.open(asked, scope, "row_version")
         async with database.reading(tenant_id) as tx:
             await floors.in_scope(tx, Place(platform, channel, tenant_id))
-            found = await rows(queries.floor_history(tx, **told, before=before, most=page_size + 1))
-        page = page_tokens.page(found, page_size, scope, ["row_version"])
-        link_next(request, response, page.next_page_token)
-        return {"changes": page.items, "next_page_token": page.next_page_token}
+            found = await rows(
+                queries.floor_history(tx, **told, before=page.after["row_version"], most=page.most)
+            )
+        return page.answer("changes", found)

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from chassis.auth import Authenticate
@@ -13,7 +13,7 @@ from chassis.etags import IfMatch, etag_of, require_match
 from chassis.fields import Whole
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import DEMO_TENANT_ID, Capability, capabilities_of
 from contracts.claims import Claims
 from services.registry.bodies import Body, Email, Reason, Text
@@ -154,26 +154,21 @@ def add_reading(
 
     @routes.get("/leads")
     async def find(
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, seer],
-        status: Literal["open", "closed"] | None = None,
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
+        claims: Annotated[Claims, seer], asked: Paged, status: Literal["open", "closed"] | None = None
     ) -> dict[str, Any]:
         """A sales representative sees its own."""
         owner = owner_of(claims)
         scope = {"list": "leads", "owner": owner, "status": status}
-        after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
+        page = page_tokens.open(asked, scope, "lead_id")
         is_open = None if status is None else status == "open"
         async with database.platform_reading() as tx:
             found = await rows(
-                queries.leads_page(tx, owner=owner, is_open=is_open, after=after, most=page_size + 1)
+                queries.leads_page(
+                    tx, owner=owner, is_open=is_open, after=page.after["lead_id"], most=page.most
+                )
             )
         listed = [leads.shown(row) for row in found]
-        page = page_tokens.page(listed, page_size, scope, ["lead_id"])
-        link_next(request, response, page.next_page_token)
-        return {"leads": page.items, "next_page_token": page.next_page_token}
+        return page.answer("leads", listed)
 
     @routes.get("/leads/{lead_id}")
     async def show(lead_id: UUID, response: Response, claims: Annotated[Claims, seer]) -> dict[str, Any]:

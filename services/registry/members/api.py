@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from chassis.auth import Authenticate
@@ -14,7 +14,7 @@ from chassis.db import Database, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.roles import OrgRole
@@ -182,23 +182,16 @@ def add_changing(routes: APIRouter, changes: Changes, manager: Any, ladder: Ladd
 
 def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens: PageTokens) -> None:
     @routes.get("")
-    async def find(
-        tenant_id: UUID,
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, reader],
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
-    ) -> dict[str, Any]:
+    async def find(tenant_id: UUID, claims: Annotated[Claims, reader], asked: Paged) -> dict[str, Any]:
         """By id, those that are deactivated too."""
         scope = {"list": "members", "tenant_id": str(tenant_id)}
-        after = page_tokens.read(scope, page_token)[0] if page_token else None
+        page = page_tokens.open(asked, scope, "member_id")
         async with database.reading(tenant_id) as tx:
             await tenant_store.tenant(tx, tenant_id)
-            found = await rows(queries.members_page(tx, tenant_id=tenant_id, after=after, most=page_size + 1))
-        page = page_tokens.page([member_out(row) for row in found], page_size, scope, ["member_id"])
-        link_next(request, response, page.next_page_token)
-        return {"members": page.items, "next_page_token": page.next_page_token}
+            found = await rows(
+                queries.members_page(tx, tenant_id=tenant_id, after=page.after["member_id"], most=page.most)
+            )
+        return page.answer("members", [member_out(row) for row in found])
 
     @routes.get("/{member_id}")
     async def show(

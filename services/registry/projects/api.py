@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
@@ -13,7 +13,7 @@ from chassis.db import Database, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from services.registry.bodies import Body, ProjectId, Text
@@ -139,25 +139,16 @@ def add_changing(routes: APIRouter, changes: Changes, manager: Any) -> None:
 
 def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens: PageTokens) -> None:
     @routes.get("")
-    async def find(
-        tenant_id: UUID,
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, reader],
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
-    ) -> dict[str, Any]:
+    async def find(tenant_id: UUID, claims: Annotated[Claims, reader], asked: Paged) -> dict[str, Any]:
         """By id, those that are archived too."""
         scope = {"list": "projects", "tenant_id": str(tenant_id)}
-        after = page_tokens.read(scope, page_token)[0] if page_token else None
+        page = page_tokens.open(asked, scope, "project_id")
         async with database.reading(tenant_id) as tx:
             await tenant_store.tenant(tx, tenant_id)
             found = await rows(
-                queries.projects_page(tx, tenant_id=tenant_id, after=after, most=page_size + 1)
+                queries.projects_page(tx, tenant_id=tenant_id, after=page.after["project_id"], most=page.most)
             )
-        page = page_tokens.page([project_out(row) for row in found], page_size, scope, ["project_id"])
-        link_next(request, response, page.next_page_token)
-        return {"projects": page.items, "next_page_token": page.next_page_token}
+        return page.answer("projects", [project_out(row) for row in found])
 
     @routes.get("/{project_id}")
     async def show(

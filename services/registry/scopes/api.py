@@ -16,7 +16,7 @@ from chassis.etags import IfMatch, etag_of, require_match
 from chassis.fields import Flag
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.roles import BackofficeRole
@@ -225,13 +225,10 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
     @routes.get("/member-scopes")
     async def find(
         tenant_id: UUID,
-        request: Request,
-        response: Response,
         claims: Annotated[Claims, reader],
+        asked: Paged,
         code: Annotated[str | None, Query(alias="property", max_length=200)] = None,
         verified: bool | None = None,
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
     ) -> dict[str, Any]:
         """By member and property."""
         scope = {
@@ -240,7 +237,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
             "property": code,
             "verified": verified,
         }
-        after = page_tokens.read(scope, page_token) if page_token else [None, None]
+        page = page_tokens.open(asked, scope, "member_id", "property")
         async with database.reading(tenant_id) as tx:
             await tenant_store.tenant(tx, tenant_id)
             found = await rows(
@@ -249,12 +246,10 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
                     tenant_id=tenant_id,
                     property=code,
                     is_verified=verified,
-                    after_member=after[0],
-                    after_property=after[1],
-                    most=page_size + 1,
+                    after_member=page.after["member_id"],
+                    after_property=page.after["property"],
+                    most=page.most,
                 )
             )
         listed = [scope_out(row) for row in found]
-        page = page_tokens.page(listed, page_size, scope, ["member_id", "property"])
-        link_next(request, response, page.next_page_token)
-        return {"scopes": page.items, "next_page_token": page.next_page_token}
+        return page.answer("scopes", listed)

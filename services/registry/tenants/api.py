@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from chassis.auth import Authenticate
@@ -14,7 +14,7 @@ from chassis.etags import IfMatch, etag_of, require_match
 from chassis.fields import Day, Instant, Whole
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.roles import OrgRole
@@ -203,22 +203,17 @@ def add_creation(
 def add_list(routes: APIRouter, database: Database, finder: Any, page_tokens: PageTokens) -> None:
     @routes.get("")
     async def find(
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, finder],
-        status: Status | None = None,
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
+        claims: Annotated[Claims, finder], asked: Paged, status: Status | None = None
     ) -> dict[str, Any]:
         """Tenants of one status, or all of them."""
         scope = {"list": "tenants", "status": status}
-        after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
+        page = page_tokens.open(asked, scope, "tenant_id")
         async with database.platform_reading() as tx:
-            found = await rows(queries.tenants_page(tx, status=status, after=after, most=page_size + 1))
+            found = await rows(
+                queries.tenants_page(tx, status=status, after=page.after["tenant_id"], most=page.most)
+            )
         listed = [{**row, "tenant_id": str(row["tenant_id"])} for row in found]
-        page = page_tokens.page(listed, page_size, scope, ["tenant_id"])
-        link_next(request, response, page.next_page_token)
-        return {"tenants": page.items, "next_page_token": page.next_page_token}
+        return page.answer("tenants", listed)
 
 
 def add_reading(routes: APIRouter, database: Database, reader: Any, clock: Clock, settings: Settings) -> None:
