@@ -39,6 +39,7 @@ from services.registry.properties import api as properties
 from services.registry.scopes import api as scopes
 from services.registry.settings import Settings
 from services.registry.tenants import api as tenants
+from services.registry.tenants.changes import TenantChanges
 from services.registry.tenants.due import DueActions
 from services.registry.trials import api as trials
 from services.registry.trials.links import Links
@@ -60,7 +61,7 @@ def compose(settings: Settings) -> Service:
     # Enrolment comes before the device is known, with the token that is bound to the key being enrolled.
     enrolling = Authenticate(shared.verifier, accepts_bound=True)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
-    changes = tenants.Changes(database, clock, settings)
+    changes = TenantChanges(database, clock, settings.ladder)
     keys = ApiKeys(database, bus, clock, settings)
     keeper = Keeper(database, bus)
     shared.health.tell(keeper.name, keeper.status)

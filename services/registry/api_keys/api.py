@@ -25,6 +25,7 @@ from services.registry.api_keys.format import Mode
 from services.registry.api_keys.peppers import Peppers
 from services.registry.api_keys.store import queries
 from services.registry.bodies import Body, ProjectId, Text
+from services.registry.changes import Changes
 from services.registry.settings import Settings
 from services.registry.tenants import operations as tenants
 
@@ -114,7 +115,7 @@ def router(
     reader = needs(authenticate, Capability.API_KEY_READ)
     add_issuing(routes, Issuing(database, clock), keeper, settings, peppers)
     add_reading(routes, database, reader, page_tokens)
-    add_revoking(routes, database, keeper, clock)
+    add_revoking(routes, Changes(database, clock), keeper)
     return routes
 
 
@@ -181,7 +182,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
         return key_out(found)
 
 
-def add_revoking(routes: APIRouter, database: Database, keeper: Any, clock: Clock) -> None:
+def add_revoking(routes: APIRouter, changes: Changes, keeper: Any) -> None:
     @routes.delete("/{key_id}")
     async def revoke(
         tenant_id: UUID,
@@ -192,15 +193,11 @@ def add_revoking(routes: APIRouter, database: Database, keeper: Any, clock: Cloc
         match: IfMatch,
     ) -> Response:
         """Ends the key for good, also that of a frozen tenant."""
-        headers: dict[str, str] = {}
-        async with database.transaction(tenant_id) as tx:
 
-            async def effect() -> tuple[int, Any]:
-                row = await store.lock_key(tx, tenant_id, key_id)
-                require_match(request, row["row_version"])
-                await keys.revoke(tx, row, "revoked", claims.act or claims.sub, clock.now())
-                found = await store.key(tx, tenant_id, key_id)
-                headers["ETag"] = etag_of(found["row_version"])
-                return 200, key_out(found)
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            row = await store.lock_key(tx, tenant_id, key_id)
+            require_match(request, row["row_version"])
+            await keys.revoke(tx, row, "revoked", claims.act or claims.sub, now)
+            return key_out(await store.key(tx, tenant_id, key_id))
 
-            return await once(request, tx, clock, claims.sub, tenant_id, effect, headers)
+        return await changes.make(request, claims.sub, tenant_id, change)

@@ -22,7 +22,7 @@ from services.registry.bodies import Body, Text
 from services.registry.entitlements import operations as entitlements
 from services.registry.errors import TenantNotFound
 from services.registry.tenants import store
-from services.registry.tenants.api import Changes
+from services.registry.tenants.changes import TenantChanges
 from services.registry.tenants.model import Story, Tenant
 from services.registry.tenants.store import queries as tenant_queries
 
@@ -40,7 +40,7 @@ class OverrideIn(Body):
     reason: Text
 
 
-def router(database: Database, authenticate: Authenticate, clock: Clock, changes: Changes) -> APIRouter:
+def router(database: Database, authenticate: Authenticate, clock: Clock, changes: TenantChanges) -> APIRouter:
     """For who may read entitlements; changing is the operators'."""
     routes = APIRouter(tags=["entitlements"])
     reader = needs(authenticate, Capability.ENTITLEMENT_READ)
@@ -90,7 +90,7 @@ def router(database: Database, authenticate: Authenticate, clock: Clock, changes
                 now=now,
             )
 
-        return await changes.make(request, tenant_id, claims.sub, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
     @routes.get("/internal/claims/{org_id}")
     async def claims_of(

@@ -1,5 +1,6 @@
 """HTTP in: browse and wish, for members; leads and their activities, for sales."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from pydantic import Field
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
-from chassis.db import Database, rows
+from chassis.db import Database, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
 from chassis.fields import Whole
 from chassis.guards import needs
@@ -17,6 +18,7 @@ from chassis.pages import Paged, PageTokens
 from contracts.capabilities import DEMO_TENANT_ID, Capability, capabilities_of
 from contracts.claims import Claims
 from services.registry.bodies import Body, Email, Reason, Text
+from services.registry.changes import Changes
 from services.registry.errors import NoTenant
 from services.registry.leads import operations as leads
 from services.registry.leads.operations import Wish
@@ -181,6 +183,7 @@ def add_reading(
 
 
 def add_changes(routes: APIRouter, database: Database, authenticate: Authenticate, clock: Clock) -> None:
+    changes = Changes(database, clock)
     closer = needs(authenticate, Capability.PLATFORM_LEAD_OWN)
     mover = needs(authenticate, Capability.PLATFORM_TENANT_MOVE)
 
@@ -196,18 +199,14 @@ def add_changes(routes: APIRouter, database: Database, authenticate: Authenticat
         """Its outcome; the CRM is told. The same wish makes a new lead afterwards."""
         async with database.platform_reading() as reading:
             tenant_id = UUID((await leads.find(reading, lead_id, owner_of(claims)))["tenant_id"])
-        headers: dict[str, str] = {}
-        async with database.transaction(tenant_id) as tx:
 
-            async def effect() -> tuple[int, Any]:
-                lead = await queries.lock_lead(tx, lead_id=lead_id)
-                require_match(request, lead["row_version"])
-                await leads.close(tx, lead, body.outcome, claims.sub, clock.now())
-                closed = await leads.find(tx, lead_id, None)
-                headers["ETag"] = etag_of(closed["row_version"])
-                return 200, closed
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            lead = await queries.lock_lead(tx, lead_id=lead_id)
+            require_match(request, lead["row_version"])
+            await leads.close(tx, lead, body.outcome, claims.sub, now)
+            return await leads.find(tx, lead_id, None)
 
-            return await once(request, tx, clock, claims.sub, tenant_id, effect, headers)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
     @routes.put("/tenants/{tenant_id}/sales-owner")
     async def put_owner(tenant_id: UUID, body: OwnerIn, claims: Annotated[Claims, mover]) -> dict[str, str]:
