@@ -43,9 +43,14 @@ def router(
     client: ProductClient,
 ) -> APIRouter:
     routes = APIRouter(prefix="/v1/tenants/{tenant_id}/products/{product}/actions", tags=["actions"])
-    actor = needs(authenticate, Capability.PRODUCT_ACT)
-    reader = needs(authenticate, Capability.ENTITLEMENT_READ)
+    add_acting(routes, database, needs(authenticate, Capability.PRODUCT_ACT), clock, client)
+    add_reading(routes, database, needs(authenticate, Capability.ENTITLEMENT_READ), page_tokens)
+    return routes
 
+
+def add_acting(
+    routes: APIRouter, database: Database, actor: Any, clock: Clock, client: ProductClient
+) -> None:
     @routes.post("/{action}", responses={202: {"description": "The first request with this key is calling"}})
     async def act(
         tenant_id: UUID,
@@ -78,6 +83,8 @@ def router(
         status = 202 if found["state"] == "requested" else 200
         return Response(orjson.dumps(found), status, headers, "application/json")
 
+
+def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens: PageTokens) -> None:
     @routes.get("")
     async def list_(
         tenant_id: UUID, product: Key, claims: Annotated[Claims, reader], asked: Paged
@@ -97,5 +104,3 @@ def router(
                 )
             )
         return page.answer("actions", [action_out(row) for row in found])
-
-    return routes

@@ -43,10 +43,13 @@ class OverrideIn(Body):
 def router(database: Database, authenticate: Authenticate, clock: Clock, changes: TenantChanges) -> APIRouter:
     """For who may read entitlements; changing is the operators'."""
     routes = APIRouter(tags=["entitlements"])
-    reader = needs(authenticate, Capability.ENTITLEMENT_READ)
-    mover = needs(authenticate, Capability.PLATFORM_TENANT_MOVE)
-    any_service = require_service(authenticate, *SERVICES)
+    add_reading(routes, database, needs(authenticate, Capability.ENTITLEMENT_READ), clock)
+    add_override(routes, changes, needs(authenticate, Capability.PLATFORM_TENANT_MOVE))
+    add_claims(routes, database, require_service(authenticate, *SERVICES), clock)
+    return routes
 
+
+def add_reading(routes: APIRouter, database: Database, reader: Any, clock: Clock) -> None:
     @routes.get("/v1/tenants/{tenant_id}/entitlements")
     async def show(
         tenant_id: UUID, claims: Annotated[Claims, reader], explain: bool = False
@@ -66,6 +69,8 @@ def router(database: Database, authenticate: Authenticate, clock: Clock, changes
             "products": shown,
         }
 
+
+def add_override(routes: APIRouter, changes: TenantChanges, mover: Any) -> None:
     @routes.put("/v1/tenants/{tenant_id}/products/{product}")
     async def override(
         tenant_id: UUID,
@@ -92,6 +97,8 @@ def router(database: Database, authenticate: Authenticate, clock: Clock, changes
 
         return await changes.make(request, claims.sub, tenant_id, change)
 
+
+def add_claims(routes: APIRouter, database: Database, any_service: Any, clock: Clock) -> None:
     @routes.get("/internal/claims/{org_id}")
     async def claims_of(
         org_id: Annotated[str, Path(max_length=200)], caller: Annotated[Claims, any_service]
@@ -110,5 +117,3 @@ def router(database: Database, authenticate: Authenticate, clock: Clock, changes
                 "ent_v": tenant.ent_v,
                 "products": await entitlements.keys_of(tx, tenant, clock.now()),
             }
-
-    return routes

@@ -113,7 +113,9 @@ def router(
     add_creation(routes, database, creator, identity, clock, settings)
     add_list(routes, database, finder, page_tokens)
     add_reading(routes, database, reader, clock, settings)
-    add_moves(routes, changes, mover)
+    add_activation(routes, changes, mover)
+    add_cancellation(routes, changes, mover)
+    add_freezing(routes, changes, mover)
     add_holds(routes, changes, mover, settings)
     return routes
 
@@ -200,7 +202,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, clock: Clock
             return tenants.preview(await store.story(tx, tenant_id, settings.ladder), effective, now)
 
 
-def add_moves(routes: APIRouter, changes: TenantChanges, mover: Any) -> None:
+def add_activation(routes: APIRouter, changes: TenantChanges, mover: Any) -> None:
     @routes.post("/{tenant_id}/activation")
     async def activate(
         tenant_id: UUID,
@@ -218,6 +220,8 @@ def add_moves(routes: APIRouter, changes: TenantChanges, mover: Any) -> None:
 
         return await changes.make(request, claims.sub, tenant_id, change)
 
+
+def add_cancellation(routes: APIRouter, changes: TenantChanges, mover: Any) -> None:
     @routes.post("/{tenant_id}/cancellation")
     async def cancel(
         tenant_id: UUID,
@@ -241,6 +245,8 @@ def add_moves(routes: APIRouter, changes: TenantChanges, mover: Any) -> None:
         """Take back a cancellation that has not taken effect."""
         return await changes.make(request, claims.sub, tenant_id, tenants.withdraw)
 
+
+def add_freezing(routes: APIRouter, changes: TenantChanges, mover: Any) -> None:
     @routes.post("/{tenant_id}/reactivation")
     async def reactivate(
         tenant_id: UUID, request: Request, claims: Annotated[Claims, mover], key: Keyed, match: IfMatch
