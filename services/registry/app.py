@@ -22,7 +22,6 @@ from services.registry.demo.reset import DemoResets
 from services.registry.devices import api as devices
 from services.registry.entitlements import api as entitlements
 from services.registry.entitlements.pushes import ClaimsPusher
-from services.registry.erp import LocalErp
 from services.registry.flags import api as flags
 from services.registry.floors import api as floors
 from services.registry.identity import IdentityProvider, LocalIdentity
@@ -33,6 +32,7 @@ from services.registry.leads.pushes import CrmPusher
 from services.registry.members import api as members
 from services.registry.members.pushes import MemberPusher
 from services.registry.orders import api as orders
+from services.registry.orders.erp import LocalErp
 from services.registry.products.client import ProductClient
 from services.registry.projects import api as projects
 from services.registry.properties import api as properties

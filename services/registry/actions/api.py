@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
@@ -18,11 +18,9 @@ from contracts.claims import Claims
 from services.registry.actions import operations as actions
 from services.registry.actions.operations import Asked, Call
 from services.registry.actions.store import queries
-from services.registry.bodies import Body, Text
+from services.registry.bodies import Body, Key, Text
 from services.registry.products.client import ProductClient
 from services.registry.tenants import store
-
-Key = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
 class ActionIn(Body):

@@ -226,6 +226,11 @@ async def release(tx: Tx, now: datetime) -> None:
         raise LeaseNotFound("no lease is in force")
 
 
+async def ask_for_reset(tx: Tx, now: datetime) -> None:
+    """Another reset of this night is due at once, unless one that was asked for is open."""
+    await queries.ask_for_reset(tx, night=now.astimezone(model.ZONE).date(), now=now)
+
+
 async def status(tx: ReadTx, now: datetime) -> dict[str, Any]:
     """When it is put back next, who holds that off, and how it went last time."""
     reset = await queries.next_reset(tx)

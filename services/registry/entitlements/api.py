@@ -18,15 +18,13 @@ from chassis.idempotency import Keyed
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.subjects import SERVICES
-from services.registry.bodies import Body, Text
+from services.registry.bodies import Body, Key, Text
 from services.registry.entitlements import operations as entitlements
 from services.registry.errors import TenantNotFound
 from services.registry.tenants import store
 from services.registry.tenants.changes import TenantChanges
 from services.registry.tenants.model import Story, Tenant
 from services.registry.tenants.store import queries as tenant_queries
-
-Key = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
 class OverrideIn(Body):

@@ -17,7 +17,7 @@ from chassis.idempotency import Keyed, once
 from chassis.pages import Paged, PageTokens
 from contracts.capabilities import DEMO_TENANT_ID, Capability, capabilities_of
 from contracts.claims import Claims
-from services.registry.bodies import Body, Email, Reason, Text
+from services.registry.bodies import Body, Email, Key, Reason, Text
 from services.registry.changes import Changes
 from services.registry.errors import NoTenant
 from services.registry.leads import operations as leads
@@ -25,7 +25,6 @@ from services.registry.leads.operations import Wish
 from services.registry.leads.store import queries
 
 Amount = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
-Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
 class RequestIn(Body):

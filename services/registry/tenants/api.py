@@ -18,7 +18,7 @@ from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.roles import OrgRole
-from services.registry.bodies import Body, Email, Language, Slug, Text
+from services.registry.bodies import Body, Email, Language, Reason, Slug, Text
 from services.registry.catalogue.store import queries as catalogue
 from services.registry.errors import ProductUnknown
 from services.registry.identity import IdentityProvider, NewMember
@@ -83,7 +83,7 @@ class FreezeIn(Body):
 class HoldIn(Body):
     """Postpones what destroys."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Reason
     days: Annotated[Whole, Field(ge=1, le=366)]
 
 
