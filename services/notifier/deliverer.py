@@ -13,6 +13,7 @@ from chassis import outbox
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.errors import Transient
+from chassis.outgoing import http_client
 from chassis.telemetry import inject, span_from
 from contracts.notifier import WebhookMessageDeadV1
 from services.notifier import addresses
@@ -60,13 +61,12 @@ class Deliverer:
         self._sealing = sealing
         self._clock = clock
         self._settings = settings
-        self._http = httpx.AsyncClient(
+        self._http = http_client(
             timeout=httpx.Timeout(settings.total_seconds, connect=settings.connect_seconds),
             # None is kept: a kept connection is found by address alone, and its certificate was checked for one name of
             # perhaps several that live there.
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             follow_redirects=False,
-            trust_env=False,
         )
 
     async def run(self) -> None:

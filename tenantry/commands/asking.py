@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import typer
 
+from chassis.outgoing import http_client
 from tenantry.commands import running
 from tenantry.stack.errors import StackError
 
@@ -55,7 +56,7 @@ class Operator:
         headers = {"Authorization": f"Bearer {token}", **request.pop("headers", {})}
         url = f"{self._stack.url(self._service)}{path}"
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+            async with http_client(timeout=30) as http:
                 answer = await http.request(method, url, headers=headers, **request)
         except httpx.HTTPError as error:
             raise StackError(f"{self._service} cannot be reached: {error!r}; {running.HINT}") from error

@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from rich.console import Console
 from rich.table import Table
 
+from chassis.outgoing import http_client
 from deploy.postgres.roles import DATABASE
 from tenantry.commands.folder import data_folder
 from tenantry.stack.errors import StackError
@@ -70,7 +71,7 @@ async def operator_token(found: Stack, role: str, seconds: int) -> str:
     headers = {"Authorization": f"Bearer {found.secrets.issuer_admin}"}
     body = {"role": role, "seconds": seconds}
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+        async with http_client(timeout=5) as http:
             answer = await http.post(f"{found.url('issuer')}/admin/tokens", json=body, headers=headers)
     except httpx.HTTPError as error:
         raise StackError(

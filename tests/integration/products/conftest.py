@@ -6,11 +6,11 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
-import httpx
 import pytest
 
 from chassis.clock import ManualClock
 from chassis.db import Database
+from chassis.outgoing import http_client
 from services.registry.tenants.model import Trigger
 from tests.infra import ServiceDsns, TestNats
 from tests.integration.bff.stage import Issuer
@@ -20,7 +20,7 @@ from tests.integration.registry.life import BEGAN, Life
 
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as http:
+    async with http_client(timeout=20.0) as http:
         found = Town(tmp_path, Issuer(tmp_path / "issuer", CLIENTS), http)
         await found.start_issuer()
         yield found

@@ -223,9 +223,9 @@ async def test_a_product_that_is_away_is_asked_again_and_then_the_night_fails(
         stage.go_to(BERLIN)
         for key in ("ai_console", "notetaker"):
             await stage.tokens.token(key)  # not within the time that the product has
-        outcomes = []
+        outcomes, node = [], stage.node(seconds=0.5 if answer is silence else 10)
         for _ in range(200):
-            outcomes.append(await stage.node(seconds=0.5 if answer is silence else 10).run_due())
+            outcomes.append(await node.run_due())
             stage.life.clock.advance(timedelta(seconds=30))
         assert [outcome for outcome in outcomes if outcome] == ["failed"]
         assert (len(product.requests), len(good.requests)) == (ATTEMPTS, 1)

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from chassis.outgoing import http_client
 from tenantry.stack.stack import Stack
 from tests.infra import eventually
 from tests.integration.stack.test_command_line import run
@@ -79,7 +79,7 @@ def test_a_mistake_is_told_with_its_place_and_its_cure(live_stack: Path) -> None
 
 
 async def test_every_process_that_watches_is_told(live_stack: Path) -> None:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with http_client() as http:
 
         async def is_told() -> bool:
             part = (await http.get(f"{Stack(live_stack).url('bff')}/readyz")).json()["parts"]["settings"]
