@@ -1,34 +1,41 @@
-"""Runs commands against an installation."""
+"""Runs commands against an installation: the whole command line, in this process, whose start it saves."""
 
 import json
-import os
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import CHECKOUT
+from typer.testing import CliRunner
+
+from tenantry.cli import app
+
+LONGEST_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 class Shell:
     """One installation, by its data folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._environment = {"TENANTRY_DATA_DIR": str(folder), "COLUMNS": "200"}
 
-    def run(self, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": os.environ["PATH"], "TENANTRY_DATA_DIR": str(self._folder), "COLUMNS": "200"}
-        command = [sys.executable, "-m", "tenantry", *arguments]
-        return subprocess.run(
-            command,
-            cwd=CHECKOUT,
-            env=environment,
-            input=answers,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    def run(self, *arguments: str, answers: str = "") -> Done:
+        """In a thread, for commands run loops of their own."""
+        with ThreadPoolExecutor(1) as thread:
+            running = thread.submit(CliRunner().invoke, app, arguments, answers, self._environment)
+            done = running.result(LONGEST_SECONDS)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return Done(done.exit_code, done.stdout, done.stderr)
 
     def json(self, *arguments: str) -> Any:
         done = self.run(*arguments, "--json")
