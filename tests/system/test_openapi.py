@@ -70,9 +70,7 @@ def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
 @pytest.mark.parametrize(
     "examples", [5, pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])]
 )
-def test_each_answer_fits_the_document(
-    service: str, examples: int, callers: Callers, tmp_path: Path
-) -> None:
+def test_each_answer_fits_the_document(service: str, examples: int, callers: Callers, tmp_path: Path) -> None:
     """`examples` are made at random for each operation, beside those that each of its limits asks for."""
     settings = tmp_path / "schemathesis.toml"
     settings.write_text(
