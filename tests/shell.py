@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import CHECKOUT
+CHECKOUT = Path(__file__).parents[1]
 
 
 class Shell:
