@@ -6,7 +6,7 @@ bypasses it with a short list of grants, `<service>_owner` owns everything and o
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -118,6 +118,13 @@ class Tx(ReadTx):
     async def _back_to_worker(self) -> None:
         await self._connection.execute("reset role")
         await set_tenant(self._connection, None)
+
+
+StandBy = Callable[[asyncpg.Connection], Awaitable[None]]
+
+
+async def _stand_by(_: asyncpg.Connection) -> None:
+    await asyncio.sleep(RETRY_SECONDS)
 
 
 class Leader:
@@ -237,12 +244,15 @@ class Database:
             yield ReadTx(connection, self.service)
 
     @contextlib.asynccontextmanager
-    async def leadership(self, name: str) -> AsyncIterator[Leader]:
-        """Wait until this process is the only one that holds the advisory lock `name`. Raises DatabaseUnavailable."""
+    async def leadership(self, name: str, stand_by: StandBy = _stand_by) -> AsyncIterator[Leader]:
+        """Wait until this process is the only one that holds the advisory lock `name`. Raises DatabaseUnavailable.
+
+        `stand_by` passes the time between two attempts; it has the connection meanwhile.
+        """
         connection = await self.dedicated()
         try:
             while not await connection.fetchval("select pg_try_advisory_lock(hashtextextended($1, 0))", name):
-                await asyncio.sleep(RETRY_SECONDS)
+                await stand_by(connection)
             yield Leader(connection)
         except CONNECTION_ERRORS as error:
             raise DatabaseUnavailable(f"{self.service}: {error!r}") from error

@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import asyncpg
 import orjson
 import structlog
 
 from chassis import outbox
 from chassis.bus import Bus, BusUnavailable
 from chassis.clock import Clock
-from chassis.db import Database, Leader
+from chassis.db import RETRY_SECONDS, Database, Leader
 from chassis.errors import Transient
 from chassis.ids import uuid7
 from chassis.outbox import Lane
@@ -36,8 +37,8 @@ class RelaySettings:
     """Times in seconds."""
 
     batch: int = 1000
-    poll: float = 0.05
-    """How long a row of another process, or a lost wake-up, may wait."""
+    poll: float = 0.2
+    """How long a row may wait whose wake-up was lost, or came from a process without a relay."""
     retry: float = 0.5
     heartbeat: float = 30.0
     note_progress: float = 1.0
@@ -78,6 +79,7 @@ class Relay:
         self._settings = settings or RelaySettings()
         self._at = at
         self._publisher = Publisher(bus, lane.stream)
+        self._channel = f"{database.service}:{self.name}"
         self._awake = asyncio.Event()
         self._state: RelayState | None = None
         self._noted = (0.0, 0)
@@ -91,7 +93,8 @@ class Relay:
         try:
             while True:
                 try:
-                    async with self._database.leadership(f"{self._database.service}:{self.name}") as leader:
+                    async with self._database.leadership(self._channel, self._stand_by) as leader:
+                        await leader.connection.add_listener(self._channel, self._on_wake)
                         await self._lead(leader)
                 except (Transient, OSError) as error:
                     log.info("relay.waiting", lane=self._lane.name, error=str(error))
@@ -111,6 +114,16 @@ class Relay:
             "numbered": self._state.last_seq,
             "published": self._state.published_seq,
         }
+
+    def _on_wake(self, *_: object) -> None:
+        self._awake.set()
+
+    async def _stand_by(self, connection: asyncpg.Connection) -> None:
+        """Pass on to the leader, in another process, what this process wrote: one notification for all that waits."""
+        await self._pause(RETRY_SECONDS)
+        if self._awake.is_set():
+            self._awake.clear()
+            await connection.execute("select pg_notify($1, '')", self._channel)
 
     async def _lead(self, leader: Leader) -> None:
         pause = shortest = self._settings.retry / 10
@@ -142,12 +155,12 @@ class Relay:
                 await self._publish(state, rows)
             await self._note_progress(leader, state)
             if len(rows) < self._settings.batch:
-                await self._pause()
+                await self._pause(self._settings.poll)
 
-    async def _pause(self) -> None:
+    async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             # Not wait_for: before Python 3.12 it can swallow a cancellation that comes with the wake-up.
-            async with asyncio.timeout(self._settings.poll):
+            async with asyncio.timeout(seconds):
                 await self._awake.wait()
 
     async def _publish(self, state: RelayState, rows: Sequence[Any]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -58,6 +59,17 @@ def memory_if_there_is_enough() -> Path | None:
         MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
     )
     return MEMORY if is_large else None
+
+
+@pytest.fixture(autouse=True)
+def left_open() -> Iterator[None]:
+    """A line or a file that a test leaves open fails that test, not whichever runs when the collector comes by.
+
+    What survives is frozen, so that each collection looks at one test's objects only.
+    """
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

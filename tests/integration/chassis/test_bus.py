@@ -1,8 +1,10 @@
 """The connection to NATS: never blocks a start, comes back for ever, and says when it cannot."""
 
 import asyncio
+from dataclasses import dataclass
 
 import pytest
+from nats.aio.msg import Msg
 
 from chassis.bus import Bus, BusUnavailable
 from chassis.errors import Transient
@@ -92,3 +94,38 @@ async def test_a_client_closed_for_good_ends_the_process_and_an_asked_close_does
     await asked.close()
     assert ended == ["ended"]
     assert not asked.is_closed
+
+
+@dataclass
+class CancellingFuture:
+    """Cancels who waits for it at the moment at which the answer comes."""
+
+    future: "asyncio.Future[Msg]"
+    waiting: "asyncio.Task[bytes]"
+
+    def done(self) -> bool:
+        return self.future.done()
+
+    def set_result(self, answer: Msg) -> None:
+        self.future.set_result(answer)
+        self.waiting.cancel()
+
+
+async def test_a_request_is_cancelled_even_at_the_moment_of_its_answer(
+    registry_bus: Bus, audit_bus: Bus
+) -> None:
+    """Before Python 3.12 `wait_for` swallows that cancellation, and what should have ended runs on."""
+
+    async def answer(data: bytes) -> bytes:
+        return data
+
+    await registry_bus.respond("rpc.registry.outbox.replay", answer)
+    await audit_bus.request("rpc.registry.outbox.replay", b"a")
+    asking = asyncio.create_task(audit_bus.request("rpc.registry.outbox.replay", b"b"))
+    waiting = audit_bus.nc._resp_map  # the moment is not to be had otherwise
+    while not waiting:
+        await asyncio.sleep(0)
+    token, future = waiting.popitem()
+    waiting[token] = CancellingFuture(future, asking)  # type: ignore[assignment]
+    with pytest.raises(asyncio.CancelledError):
+        await asking

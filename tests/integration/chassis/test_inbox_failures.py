@@ -8,13 +8,13 @@ from uuid import UUID
 import pytest
 
 from chassis.bus import Bus
-from chassis.db import Database, Tx
+from chassis.db import Tx
 from chassis.errors import Permanent, Transient
 from chassis.inbox import Apply, Consumer, InboxSettings, dispatch
 from contracts.envelope import Message, Received
 from contracts.registry import TenantTrialStartedV1
+from tests.cut_line import CutLine
 from tests.infra import ServiceDsns, eventually
-from tests.integration.chassis.cut_line import CutLine
 from tests.integration.chassis.kinds import AskConsumer, NewConsumer, Running, all_acknowledged, deliveries
 from tests.integration.chassis.numbered_events import numbered, publish, several
 from tests.integration.chassis.stage import Stage, one_by_one, promise, write_effect, write_effects
@@ -246,12 +246,11 @@ async def test_no_message_is_lost_or_counted_while_the_database_is_down(
 ) -> None:
     """Deliveries expire again and again meanwhile."""
     await set_ack_wait(ops_bus, ack_wait)
-    line = CutLine(audit_dsns.worker_database_url)
-    await line.mend()
-    database = Database("audit", line.dsn(audit_dsns.database_url), line.dsn(audit_dsns.worker_database_url))
-    consumer, _ = running(one_by_one(), replace(SETTINGS, ack_wait=ack_wait, max_batch=10), database=database)
     before, meanwhile = several(20), several(40, first=21)
-    try:
+    async with CutLine("audit", audit_dsns) as line:
+        consumer, _ = running(
+            one_by_one(), replace(SETTINGS, ack_wait=ack_wait, max_batch=10), database=line.database
+        )
         await publish(registry_bus, before)
         await eventually(lambda: has_effects(stage, 20))
         await line.cut()
@@ -262,9 +261,6 @@ async def test_no_message_is_lost_or_counted_while_the_database_is_down(
         assert deliveries(await consumer_info()) - asked <= 20, "it went on pulling"
         await line.mend()
         await eventually(lambda: all_acknowledged(consumer_info, 60), 15 + 3 * ack_wait)
-    finally:
-        await line.cut()
-        await database.close()
     assert sorted(await stage.effects()) == sorted(event.id for event in before + meanwhile)
     assert {row["failures"] for row in await stage.inbox()} == {0}
     assert await stage.letters() == []

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -76,6 +77,24 @@ async def test_what_is_committed_is_published_and_what_is_rolled_back_is_not(
         second = await say(registry, tenant, 2)
         await eventually(lambda: count_at_least(bus, 3), what="two events and a heartbeat")
     assert [message["ce-id"] for message in await stored(nats_server)] == [str(first), str(second)]
+
+
+async def test_what_another_process_writes_is_published_before_the_next_look(
+    registry: Database, nats_server: TestNats
+) -> None:
+    """By way of that process's own relay, which stands by and tells the leader."""
+    bus = await nats_server.bus("registry")
+    settings = RelaySettings(poll=3600, heartbeat=3600)
+    leading = Relay(registry, bus, LANE, SystemClock(), settings)
+    async with running(leading):
+        await eventually(lambda: leading.status()["leading"])
+        ours = set(outbox.wakes("registry", "outbox"))
+        async with running(Relay(registry, bus, LANE, SystemClock(), settings)):
+            await eventually(lambda: len(outbox.wakes("registry", "outbox")) > len(ours))
+            outbox.wakes("registry", "outbox").difference_update(ours)  # as if they were another process's
+            for version in range(1, 4):
+                await say(registry, uuid4(), version)
+                await eventually(partial(count_at_least, bus, version + 1), what="the event and a heartbeat")
 
 
 async def count_at_least(bus: Bus, wanted: int) -> bool:

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from services.registry.api_keys.format import new_key
+from tests.cut_line import CutLine
 from tests.infra import ServiceDsns
-from tests.integration.chassis.cut_line import CutLine
 from tests.integration.registry.key_stage import KeyStage, Process
-from tests.integration.registry.test_api_key_memory import behind, refused_by_an_event
+from tests.integration.registry.test_api_key_memory import refused_by_an_event
 
 REPORT = "/v1/api-keys/report-leak"
 
@@ -66,14 +66,11 @@ async def test_reports_are_bounded_and_broken_keys_cost_nothing(stage: KeyStage)
 async def test_a_report_that_cannot_be_kept_is_not_accepted(
     stage: KeyStage, service_dsns: Callable[[str], ServiceDsns]
 ) -> None:
-    dsns = service_dsns("registry")
-    line = CutLine(dsns.database_url)
-    database = await behind(line, dsns)
-    process = await stage.start(database=database)
-    key = (await stage.issue(process, await stage.life.new_trial()))["key"]
-    await line.cut()
-    answer = await report(process, key)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-    await line.mend()
-    assert (await report(process, key)).status_code == 202
-    await database.close()
+    async with CutLine("registry", service_dsns("registry")) as line:
+        process = await stage.start(database=line.database)
+        key = (await stage.issue(process, await stage.life.new_trial()))["key"]
+        await line.cut()
+        answer = await report(process, key)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        await line.mend()
+        assert (await report(process, key)).status_code == 202

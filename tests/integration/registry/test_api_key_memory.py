@@ -5,26 +5,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from chassis.bus import Bus
-from chassis.db import Database
 from services.registry.tenants.model import Purchase, Trigger
+from tests.cut_line import CutLine
 from tests.infra import ServiceDsns, TestNats, eventually
-from tests.integration.chassis.cut_line import CutLine
 from tests.integration.registry.key_stage import VERIFY, KeyStage, Process
 from tests.integration.registry.life import BEGAN
 
 SOON = 15.0
 """Of a memory of 30 s: only an event can be so soon, and a busy machine has its time."""
-
-
-async def behind(line: CutLine, dsns: ServiceDsns) -> Database:
-    """The registry's pools through a line that the test can cut."""
-    await line.mend()
-    through = replace(
-        dsns,
-        database_url=line.dsn(dsns.database_url),
-        worker_database_url=line.dsn(dsns.worker_database_url),
-    )
-    return Database("registry", through.database_url, through.worker_database_url)
 
 
 async def status_of(stage: KeyStage, process: Process, key: str) -> int:
@@ -35,32 +23,29 @@ async def status_of(stage: KeyStage, process: Process, key: str) -> int:
 async def test_memory_answers_without_the_database_and_only_while_the_bus_is_heard(
     stage: KeyStage, service_dsns: Callable[[str], ServiceDsns], nats_server: TestNats
 ) -> None:
-    dsns = service_dsns("registry")
-    line = CutLine(dsns.database_url)
-    database = await behind(line, dsns)
-    process = await stage.start(database=database)
-    key = (await stage.issue(process, await stage.life.new_trial()))["key"]
-    assert await stage.code(process, key) == "VALID"
-    await line.cut()
-    assert await stage.code(process, key) == "VALID", "from memory"
-    assert await stage.code(process, key[:-1] + "-") == "INVALID_FORMAT", "a broken key asks nobody"
-    nats_server.kill()
-    await eventually(lambda: not process.news.is_live, SOON, "silence after the cut")
-    assert await status_of(stage, process, key) == 503, "neither memory nor the database may answer"
-    await line.mend()
-    assert await stage.code(process, key) == "VALID", "the database answers while the bus is down"
-    assert len(process.keys.memory) <= 1
-    await line.cut()
-    assert await status_of(stage, process, key) == 503, "and what it answered is not remembered"
-    await line.mend()
-    generation = process.news.generation
-    await nats_server.start()
-    await eventually(lambda: process.news.is_live, what="a live subscription again")
-    assert process.news.generation == generation + 1
-    assert await stage.code(process, key) == "VALID"
-    await line.cut()
-    assert await stage.code(process, key) == "VALID", "from memory again"
-    await database.close()
+    async with CutLine("registry", service_dsns("registry")) as line:
+        process = await stage.start(database=line.database)
+        key = (await stage.issue(process, await stage.life.new_trial()))["key"]
+        assert await stage.code(process, key) == "VALID"
+        await line.cut()
+        assert await stage.code(process, key) == "VALID", "from memory"
+        assert await stage.code(process, key[:-1] + "-") == "INVALID_FORMAT", "a broken key asks nobody"
+        nats_server.kill()
+        await eventually(lambda: not process.news.is_live, SOON, "silence after the cut")
+        assert await status_of(stage, process, key) == 503, "neither memory nor the database may answer"
+        await line.mend()
+        assert await stage.code(process, key) == "VALID", "the database answers while the bus is down"
+        assert len(process.keys.memory) <= 1
+        await line.cut()
+        assert await status_of(stage, process, key) == 503, "and what it answered is not remembered"
+        await line.mend()
+        generation = process.news.generation
+        await nats_server.start()
+        await eventually(lambda: process.news.is_live, what="a live subscription again")
+        assert process.news.generation == generation + 1
+        assert await stage.code(process, key) == "VALID"
+        await line.cut()
+        assert await stage.code(process, key) == "VALID", "from memory again"
 
 
 async def refused_by_an_event(

@@ -2,22 +2,38 @@
 
 import asyncio
 import contextlib
+from typing import Self
 from urllib.parse import urlsplit
+
+from chassis.db import Database
+from tests.infra import ServiceDsns
 
 
 class CutLine:
-    """Listens on a port of its own and forwards to the server in `dsn`; `self.dsn(...)` leads through it."""
+    """Listens on a port of its own and forwards to PostgreSQL; `database` leads through it. An async context manager."""
 
-    def __init__(self, dsn: str) -> None:
-        parts = urlsplit(dsn)
+    def __init__(self, service: str, dsns: ServiceDsns) -> None:
+        self._service = service
+        self._dsns = dsns
+        parts = urlsplit(dsns.database_url)
         self._target = (parts.hostname or "127.0.0.1", parts.port or 5432)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
-        self.port = 0
+        self._port = 0
+
+    async def __aenter__(self) -> Self:
+        await self.mend()
+        urls = (self._dsns.database_url, self._dsns.worker_database_url)
+        self.database = Database(self._service, *map(self._through, urls))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.cut()
+        await self.database.close()
 
     async def mend(self) -> None:
-        self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(self._forward, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
         """Refuse new connections and reset those that stand, in the middle of whatever they do."""
@@ -28,9 +44,9 @@ class CutLine:
             writer.transport.abort()
         await asyncio.sleep(0)
 
-    def dsn(self, dsn: str) -> str:
+    def _through(self, dsn: str) -> str:
         host = urlsplit(dsn).netloc.rpartition("@")[2]
-        return dsn.replace(f"@{host}/", f"@127.0.0.1:{self.port}/")
+        return dsn.replace(f"@{host}/", f"@127.0.0.1:{self._port}/")
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
