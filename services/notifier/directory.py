@@ -21,7 +21,7 @@ class RegistryUnavailable(Transient):
 
 
 class TenantUnknown(Permanent):
-    """The registry answered that there is no such tenant."""
+    """The registry answered that there is no such tenant, lead or trial."""
 
 
 @dataclass(frozen=True, slots=True)

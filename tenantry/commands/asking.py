@@ -1,7 +1,8 @@
 """What the operator's commands ask of a service's HTTP API, as an operator would from elsewhere."""
 
 import uuid
-from typing import Any
+from typing import Annotated, Any
+from uuid import UUID
 
 import httpx
 import typer
@@ -10,7 +11,12 @@ from chassis.outgoing import http_client
 from tenantry.commands import running
 from tenantry.stack.errors import StackError
 
+REGISTRY = "registry"
 TOKEN_SECONDS = 300
+MOST = 10_000
+"""So many rows a list shows at the utmost."""
+TenantId = Annotated[UUID, typer.Argument(help="Id of the tenant.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 class Operator:
@@ -63,6 +69,11 @@ class Operator:
         if not answer.is_success:
             raise StackError(refusal(answer))
         return answer
+
+
+def of(tenant: UUID) -> str:
+    """The path of a tenant."""
+    return f"/v1/tenants/{tenant}"
 
 
 def given(parameters: dict[str, Any]) -> dict[str, Any]:

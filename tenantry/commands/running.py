@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 import asyncpg
@@ -80,6 +80,25 @@ async def operator_token(found: Stack, role: str, seconds: int) -> str:
     if not answer.is_success:
         raise StackError(f"the issuer refused: {answer.text}")
     return str(answer.json()["access_token"])
+
+
+def listed(title: str, rows: list[dict[str, Any]], names: Sequence[str], *, as_json: bool) -> None:
+    """All for a script, the telling part for people."""
+    shown = rows if as_json else [{name: in_words(row[name]) for name in names} for row in rows]
+    show(title, shown, as_json=as_json)
+
+
+def in_words(value: Any) -> Any:
+    return ", ".join(value) if isinstance(value, list) else value
+
+
+def tell(found: dict[str, Any], *, as_json: bool) -> None:
+    """One thing: all of it for a script, what is known of it for people."""
+    if as_json:
+        console.print_json(json.dumps(found, default=str))
+        return
+    rows = [{"what": name, "is": value} for name, value in found.items() if value not in (None, [])]
+    show(str(found.get("slug", "")), rows, as_json=False)
 
 
 def show(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:

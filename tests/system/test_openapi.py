@@ -18,7 +18,8 @@ from chassis.service_tokens import ServiceTokens
 from contracts.subjects import SERVICES
 from tenantry.demo.world import PROPERTY, World
 from tenantry.stack.stack import Stack
-from tests.conftest import CHECKOUT, whole_stack
+from tests.conftest import whole_stack
+from tests.shell import CHECKOUT
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("fuzzed stack")]
 HOOKS = "tests.system.openapi_callers"

@@ -20,7 +20,7 @@ from services.registry.identity import NewMember
 from services.registry.members import operations as members
 from services.registry.tenants.model import Trigger
 from services.registry.tenants.timeline import timeline
-from tests.infra import ServiceDsns
+from tests.infra import ServiceDsns, eventually
 from tests.integration.notifier.outside import Issuer
 from tests.integration.notifier.peer import Peer, answering, silence
 from tests.integration.registry.demo_stage import GOOD, NIGHT, DemoStage, says
@@ -295,8 +295,7 @@ async def test_a_node_that_slept_too_long_records_nothing(stage: DemoStage, prod
 
     product.script = [slow]
     sleeper = asyncio.create_task(stage.node(seconds=60).run_due())
-    while not product.requests:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: bool(product.requests), what="the reset to reach the product")
     stage.life.clock.advance(CLAIM)
     assert await stage.node().run_due() == "done"
     woken.set()

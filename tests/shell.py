@@ -1,6 +1,9 @@
-"""Runs commands against an installation: the whole command line, in this process, whose start it saves."""
+"""Runs commands against an installation."""
 
 import json
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +13,7 @@ from typer.testing import CliRunner
 
 from tenantry.cli import app
 
+CHECKOUT = Path(__file__).parents[1]
 LONGEST_SECONDS = 60
 
 
@@ -29,13 +33,26 @@ class Shell:
         self._environment = {"TENANTRY_DATA_DIR": str(folder), "COLUMNS": "200"}
 
     def run(self, *arguments: str, answers: str = "") -> Done:
-        """In a thread, for commands run loops of their own."""
+        """The whole command line in this process, which saves a start; in a thread, for commands run loops of their own."""
         with ThreadPoolExecutor(1) as thread:
             running = thread.submit(CliRunner().invoke, app, arguments, answers, self._environment)
             done = running.result(LONGEST_SECONDS)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Done(done.exit_code, done.stdout, done.stderr)
+
+    def process(self, *arguments: str) -> Done:
+        """In a process, as a user would."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tenantry", *arguments],
+            cwd=CHECKOUT,
+            env={"PATH": os.environ["PATH"], **self._environment},
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_SECONDS,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
 
     def json(self, *arguments: str) -> Any:
         done = self.run(*arguments, "--json")
