@@ -101,7 +101,7 @@ def empty() -> APIRouter:
 
 
 async def serve(place: Place, core: int, ready: Connection) -> None:
-    """Both endpoints in one application, until the process is ended."""
+    """All three endpoints in one application, until the process is ended."""
     os.sched_setaffinity(0, {core})
     settings = settings_of(place)
     database = Database("registry", place.database_url, place.worker_database_url)
