@@ -9,6 +9,7 @@ from chassis.auth import challenge as bearer_challenge
 from chassis.dpop import DpopError, ProofChecks, challenge
 from chassis.errors import Unauthorized
 from chassis.http import Says
+from chassis.step_up import Challenge
 from contracts.claims import Claims
 
 SCHEMES = frozenset({"bearer", "dpop"})
@@ -58,6 +59,11 @@ class AuthenticateBound(Authenticate):
             )
         except DpopError as error:
             raise ProofInvalid(error.detail, headers=challenge(error.error), reason=error.reason) from error
+
+
+def challenge_for(claims: Claims) -> Challenge:
+    """How to challenge a caller of such a route: in the scheme that it used."""
+    return bearer_challenge if claims.cnf_jkt is None else challenge
 
 
 def address_of(request: Request, origin: str) -> str:

@@ -13,6 +13,7 @@ from chassis.db import Database
 from chassis.errors import Transient
 from chassis.memory import Memory
 from chassis.news import News
+from chassis.outgoing import http_client
 from chassis.service_tokens import ServiceTokens
 from contracts.subjects import FEED, FEED_PREFIX, feed_subject
 from services.bff.audiences import token
@@ -70,9 +71,7 @@ class Directory:
         self._database = database
         self._memory: Memory[tuple[UUID, str, str], Standing] = Memory(REMEMBERED, seconds, Standing.names)
         self.news = News(bus, FEED, SUBJECTS, lambda subject, _: self._memory.touch(subject))
-        self._http = httpx.AsyncClient(
-            base_url=registry_url, auth=tokens.auth("registry"), timeout=3.0, trust_env=False
-        )
+        self._http = http_client(base_url=registry_url, auth=tokens.auth("registry"), timeout=3.0)
 
     def remembered(self, tenant_id: UUID, jkt: str, member_id: str) -> Standing | None:
         """What is known to be true now without a look."""

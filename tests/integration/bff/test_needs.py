@@ -1,4 +1,4 @@
-"""What endpoints need beyond the door: a role, a property, a fresh second factor; on real routes and on some of the test."""
+"""What endpoints need beyond the door: a role, a property, a fresh second factor."""
 
 import asyncio
 import contextlib
