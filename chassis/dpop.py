@@ -39,7 +39,7 @@ __all__ = [
 OLDEST_SECONDS = 60
 MAX_PROOF = 4096
 MAX_JTI = 256
-ALGORITHMS = 'algs="ES256 ES384 EdDSA"'
+ALGORITHMS = 'algs="ES256 ES384 EdDSA Ed25519"'
 
 
 class DpopError(Exception):

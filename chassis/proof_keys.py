@@ -23,7 +23,12 @@ TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")
 """The alphabet of base64url to that of base64, and what is of base64 alone to what is of neither."""
 PADDING = (b"", b"!", b"==", b"=")
 """By what is left of the length; nothing encodes to one character."""
-KINDS = {"ES256": ("EC", "P-256"), "ES384": ("EC", "P-384"), "EdDSA": ("OKP", "Ed25519")}
+KINDS = {
+    "ES256": ("EC", "P-256"),
+    "ES384": ("EC", "P-384"),
+    "EdDSA": ("OKP", "Ed25519"),
+    "Ed25519": ("OKP", "Ed25519"),  # the same by its later name (RFC 9864), which newer clients use alone
+}
 CURVES: dict[str, tuple[ec.EllipticCurve, ec.ECDSA, int]] = {
     "ES256": (ec.SECP256R1(), ec.ECDSA(hashes.SHA256()), 32),
     "ES384": (ec.SECP384R1(), ec.ECDSA(hashes.SHA384()), 48),

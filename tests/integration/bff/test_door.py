@@ -17,7 +17,7 @@ from tests.integration.bff.conftest import NewDesk
 from tests.integration.bff.desk import Desk, know, new_key, origin_of
 from tests.integration.bff.stage import BASE, STREAM, Bff, Stage
 
-ALGS = 'algs="ES256 ES384 EdDSA"'
+ALGS = 'algs="ES256 ES384 EdDSA Ed25519"'
 NO_PROOF = f"DPoP {ALGS}"
 INVALID_TOKEN = f'DPoP error="invalid_token", {ALGS}'
 INVALID_PROOF = f'DPoP error="invalid_dpop_proof", {ALGS}'

@@ -138,6 +138,7 @@ def test_es384_and_eddsa_are_accepted() -> None:
     for alg, jwk, signer in (
         ("ES384", jwk_of(big), lambda data: sign(big, data)),
         ("EdDSA", ed_jwk, ed.sign),
+        ("Ed25519", ed_jwk, ed.sign),
     ):
         head, body, _ = made(header={"alg": alg, "jwk": jwk}).split(".")
         proof = f"{head}.{body}.{b64url(signer(f'{head}.{body}'.encode()))}"
@@ -154,6 +155,7 @@ def test_es384_and_eddsa_are_accepted() -> None:
         (made(header={"alg": ["ES256"]}), "alg"),
         (made(header={"alg": "ES384"}), "jwk"),
         (made(header={"alg": "EdDSA"}), "jwk"),
+        (made(header={"alg": "Ed25519"}), "jwk"),
         (made(header={"jwk": None}), "jwk"),
         (made(header={"jwk": "me"}), "jwk"),
         (made(header={"jwk": {**JWK, "x": "AAAA"}}), "jwk"),
@@ -284,7 +286,7 @@ def test_the_challenge_says_whose_fault_it_is(because: str, error: str) -> None:
     assert DpopError(because, "").error == error
     assert DpopError(because, "", needs_nonce=True).error == "use_dpop_nonce"
     assert challenge(error, max_age="5") == {
-        "WWW-Authenticate": f'DPoP error="{error}", max_age="5", algs="ES256 ES384 EdDSA"'
+        "WWW-Authenticate": f'DPoP error="{error}", max_age="5", algs="ES256 ES384 EdDSA Ed25519"'
     }
 
 

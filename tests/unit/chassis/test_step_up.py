@@ -31,7 +31,7 @@ def test_everybody_else_is_told_what_to_ask_the_issuer_for(acr: str | None, auth
         require_second_factor(claims(acr, auth_time), dpop.challenge, now=NOW, max_age=300)
     assert refused.value.headers["WWW-Authenticate"] == (
         'DPoP error="insufficient_user_authentication", acr_values="mfa", max_age="300",'
-        ' algs="ES256 ES384 EdDSA"'
+        ' algs="ES256 ES384 EdDSA Ed25519"'
     )
     assert refused.value.extras == {"acr_values": "mfa", "max_age": 300}
 
