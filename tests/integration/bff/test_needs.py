@@ -36,7 +36,10 @@ from tests.integration.registry.switching import set_flag
 
 HERE = "http://bff.example"
 FRESH = 300
-CHALLENGE = 'DPoP error="insufficient_user_authentication", acr_values="mfa", max_age="300", algs="ES256 ES384 EdDSA Ed25519"'
+CHALLENGE = (
+    'DPoP error="insufficient_user_authentication", acr_values="mfa", max_age="300",'
+    ' algs="ES256 ES384 EdDSA Ed25519"'
+)
 
 
 def routes(entrance: Entrance) -> APIRouter:
