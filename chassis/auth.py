@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from contracts.roles import PRODUCT_PREFIX
 ALGORITHMS = ["ES256", "ES384", "RS256", "PS256", "EdDSA"]
 LEEWAY_SECONDS = 5
 REMEMBERED_TOKENS = 20_000
+IsRevoked = Callable[[Claims], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,10 @@ class Authenticate:
 
     security_scheme = "bearer"
 
-    def __init__(self, verifier: TokenVerifier) -> None:
+    def __init__(self, verifier: TokenVerifier, is_revoked: IsRevoked | None = None) -> None:
+        """`is_revoked` tells of good tokens whose owner may not come in any more; asked for every request."""
         self._verifier = verifier
+        self._is_revoked = is_revoked
 
     async def __call__(self, request: Request) -> Claims:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -93,8 +96,14 @@ class Authenticate:
         claims = await self._verifier.verify(token)
         if claims.cnf_jkt is not None:
             raise refused("a DPoP-bound token needs its proof, which is not accepted here")
+        await self.refuse_revoked(claims)
         remember_actor(claims)
         return claims
+
+    async def refuse_revoked(self, claims: Claims) -> None:
+        """Raises Unauthorized."""
+        if self._is_revoked is not None and await self._is_revoked(claims):
+            raise refused("the access token was revoked")
 
 
 def remember_actor(claims: Claims) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fastapi import Request
 
-from chassis.auth import Authenticate, TokenVerifier, refused, remember_actor
+from chassis.auth import Authenticate, IsRevoked, TokenVerifier, refused, remember_actor
 from chassis.auth import challenge as bearer_challenge
 from chassis.dpop import DpopError, ProofChecks, challenge
 from chassis.errors import Unauthorized
@@ -27,9 +27,11 @@ class AuthenticateBound(Authenticate):
     `origin` is the configured public one, never the request's `Host`. Every answer of the service must carry `nonce()`.
     """
 
-    def __init__(self, verifier: TokenVerifier, origin: str, secret: bytes) -> None:
+    def __init__(
+        self, verifier: TokenVerifier, origin: str, secret: bytes, is_revoked: IsRevoked | None = None
+    ) -> None:
         """`secret` is the same in all processes of the service, so that they take each other's nonces."""
-        super().__init__(verifier)
+        super().__init__(verifier, is_revoked)
         self._origin = origin.rstrip("/")
         self._proofs = ProofChecks(secret, demands_nonce=True)
         self.nonce = self._proofs.nonce
@@ -45,6 +47,7 @@ class AuthenticateBound(Authenticate):
             raise refused("a bound token comes as DPoP with its proof, one that is not bound as Bearer")
         if claims.cnf_jkt is not None:
             self._check(request, token, claims.cnf_jkt)
+        await self.refuse_revoked(claims)
         remember_actor(claims)
         return claims
 
