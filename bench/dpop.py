@@ -118,7 +118,7 @@ async def opened(
     tokens = ServiceTokens(ISSUER, "bff", json.dumps(signing.as_dict(private=True)))
     directory = Directory(database, bus, ISSUER, tokens, seconds=3600)
     keys = OneKey({name: str(value) for name, value in signing.as_dict(private=False).items()})
-    door = Door(TokenVerifier(ISSUER, "bff", clock, keys), directory, switches, b"secret")
+    door = Door(TokenVerifier(ISSUER, "bff", clock, keys), directory, switches, b"secret", fresh_seconds=300)
     running = [asyncio.create_task(part.run()) for part in (watched, directory.news)]
     await eventually(switches.are_told)
     await eventually(lambda: directory.news.is_live)

@@ -1,21 +1,14 @@
 """Dependencies of the bff's endpoints: who came in, and what an endpoint needs of them besides."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Depends, Request
 
 from chassis.bound_tokens import address_of
-from chassis.dpop import challenge
-from chassis.step_up import require_second_factor
-from chassis.switches import Switches
 from contracts.roles import BackofficeRole
 from services.bff.door import Door, Guest, Knock
 from services.bff.errors import PropertyOutOfScope, RoleNeeded
-
-MFA_THRESHOLD = "mfa_scope_threshold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,56 +24,42 @@ class Needs:
 
 
 class Admit:
-    """FastAPI dependency: who came through the door, if they have what the endpoint needs."""
+    """FastAPI dependency: who came through the door, if they have what the endpoint needs.
+
+    `Annotated[Guest, Depends(admit)]`, `Annotated[Guest, admit.needing(BackofficeRole.GENERAL_MANAGER, risk=2)]`.
+    """
 
     security_scheme = "dpop"
 
-    def __init__(self, entrance: "Entrance", needs: Needs) -> None:
-        self._entrance = entrance
-        self._needs = needs
+    def __init__(self, door: Door, public_origin: str, needs: Needs | None = None) -> None:
+        """`public_origin` is the configured one, never that of the request."""
+        self.door = door
+        self._origin = public_origin
+        self._needs = needs or Needs()
+
+    def needing(self, *roles: BackofficeRole, property_in: str | None = None, risk: int | None = None) -> Any:
+        """The dependency of an endpoint that needs more; see `Needs`."""
+        needs = Needs(frozenset(role.value for role in roles), property_in, risk)
+        return Depends(Admit(self.door, self._origin, needs))
 
     async def __call__(self, request: Request) -> Guest:
         """Raises what the door raises, RoleNeeded, PropertyOutOfScope, InsufficientAuthentication."""
-        entrance, needs = self._entrance, self._needs
-        guest = await entrance.door.admit(
+        guest = await self.door.admit(
             Knock(
                 request.method,
-                address_of(request, entrance.origin),
+                address_of(request, self._origin),
                 request.headers.get("authorization", ""),
                 request.headers.getlist("dpop"),
             )
         )
+        needs = self._needs
         if needs.roles:
             require_role(guest, needs.roles)
         if needs.property_in is not None:
             require_property(guest, str(request.path_params[needs.property_in]))
         if needs.risk is not None:
-            entrance.require_fresh(guest, needs.risk)
+            self.door.require_fresh(guest, needs.risk)
         return guest
-
-
-@dataclass(frozen=True, slots=True)
-class Entrance:
-    """Makes those dependencies.
-
-    `origin` is the configured public one; a sign-in is recent for `fresh_seconds`.
-    """
-
-    door: Door
-    switches: Switches
-    origin: str
-    fresh_seconds: int
-    now: Callable[[], float] = time.time
-
-    def admits(self, *roles: BackofficeRole, property_in: str | None = None, risk: int | None = None) -> Any:
-        """`guest: Annotated[Guest, entrance.admits(BackofficeRole.MANAGER, risk=2)]`."""
-        needs = Needs(frozenset(role.value for role in roles), property_in, risk)
-        return Depends(Admit(self, needs))
-
-    def require_fresh(self, guest: Guest, risk: int) -> None:
-        """Raises InsufficientAuthentication (RFC 9470), NotToldYet."""
-        if risk >= int(self.switches.value(MFA_THRESHOLD, guest.tenant_id)):
-            require_second_factor(guest.claims, challenge, now=self.now(), max_age=self.fresh_seconds)
 
 
 def require_role(guest: Guest, roles: frozenset[str]) -> None:

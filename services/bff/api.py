@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.clock import Clock
@@ -20,7 +20,7 @@ from chassis.service_tokens import ServiceTokens
 from chassis.switches import Switches
 from chassis.telemetry import inject
 from services.bff import sessions
-from services.bff.admission import Entrance
+from services.bff.admission import Admit
 from services.bff.door import Guest
 from services.bff.mutations import Mutations
 from services.bff.projector import queries
@@ -64,7 +64,7 @@ class HeartbeatIn(Body):
 def router(  # a list of small routes
     database: Database,
     mutations: Mutations,
-    entrance: Entrance,
+    admit: Admit,
     clock: Clock,
     settings: Settings,
     tokens: ServiceTokens,
@@ -75,8 +75,8 @@ def router(  # a list of small routes
     routes = APIRouter(prefix=BASE, tags=["backoffice"])
     sync = http_client(base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=20.0)
 
-    Admitted = Annotated[Guest, entrance.admits()]  # noqa: N806  # types that hold the closure
-    Opener = Annotated[Guest, entrance.admits(risk=OPENING_RISK)]  # noqa: N806
+    Admitted = Annotated[Guest, Depends(admit)]  # noqa: N806  # types that hold the closure
+    Opener = Annotated[Guest, admit.needing(risk=OPENING_RISK)]  # noqa: N806
 
     @routes.post("/sessions", status_code=201)
     async def open_session(body: SessionIn, request: Request, guest: Opener, key: Keyed) -> Response:

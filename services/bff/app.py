@@ -14,7 +14,7 @@ from chassis.watched import Watched
 from contracts import settings as bucket
 from contracts.subjects import FEED
 from services.bff import api
-from services.bff.admission import Entrance
+from services.bff.admission import Admit
 from services.bff.directory import Directory
 from services.bff.door import Door
 from services.bff.feed_reader import FeedReader
@@ -52,9 +52,9 @@ def compose(settings: Settings) -> Service:
     directory = Directory(database, bus, settings.registry_url, tokens, seconds=settings.directory_seconds)
     shared.health.tell("directory", directory.news.status)
     secret_of_nonces = settings.service_key.get_secret_value().encode()
-    door = Door(shared.verifier, directory, switches, secret_of_nonces)
+    door = Door(shared.verifier, directory, switches, secret_of_nonces, settings.fresh_seconds)
     mutations = Mutations(database)
-    entrance = Entrance(door, switches, settings.public_origin, settings.fresh_seconds)
+    admit = Admit(door, settings.public_origin)
     hub = Hub(
         epoch="",
         head=0,
@@ -67,7 +67,7 @@ def compose(settings: Settings) -> Service:
     reader = FeedReader(bus, hub, settings.warm_messages)
     streams = Streams(hub, door, bus, reader, Tails(hub, bus, database), settings)
     watched.on_change(streams.settings_changed)
-    routes = api.router(database, mutations, entrance, clock, settings, tokens, switches, reader.cursor)
+    routes = api.router(database, mutations, admit, clock, settings, tokens, switches, reader.cursor)
     listener = StreamListener(streams, settings.host, settings.stream_port)
     return shared.service(
         [routes],

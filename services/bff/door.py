@@ -1,11 +1,13 @@
 """The door: token, proof, tenant and kill switch, device, in this order; one check for REST and for the stream."""
 
+import time
 from dataclasses import dataclass
 from uuid import UUID
 
 from chassis.auth import TokenVerifier, remember_actor
 from chassis.dpop import DpopError, Proof, ProofChecks, challenge
 from chassis.errors import Unauthorized
+from chassis.step_up import require_second_factor
 from chassis.switches import Switches
 from contracts.claims import Claims
 from services.bff.bounds import DISABLED_SECONDS
@@ -22,6 +24,7 @@ from services.bff.errors import (
 OPEN_STATES = frozenset({"trial", "active", "frozen"})
 """A frozen tenant reads on; its writes are refused elsewhere."""
 KILL_SWITCH = "bff_backoffice_enabled"
+MFA_THRESHOLD = "mfa_scope_threshold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,18 @@ class Door:
     """One per process; `secret` is the same in all of them, so that they take each other's nonces."""
 
     def __init__(
-        self, verifier: TokenVerifier, directory: Directory, switches: Switches, secret: bytes
+        self,
+        verifier: TokenVerifier,
+        directory: Directory,
+        switches: Switches,
+        secret: bytes,
+        fresh_seconds: int,
     ) -> None:
+        """`fresh_seconds`: how old a sign-in with a second factor is at most, for an action that needs a recent one."""
         self._verifier = verifier
         self._directory = directory
         self._switches = switches
+        self._fresh_seconds = fresh_seconds
         self._proofs = ProofChecks(secret, demands_nonce=True)
 
     def nonce(self) -> str:
@@ -64,6 +74,11 @@ class Door:
     def is_open_for(self, tenant_id: UUID) -> bool:
         """The kill switch. Raises NotToldYet."""
         return self._switches.value(KILL_SWITCH, tenant_id) is True
+
+    def require_fresh(self, guest: Guest, risk: int) -> None:
+        """From the tenant's threshold on. Raises InsufficientAuthentication (RFC 9470), NotToldYet."""
+        if risk >= int(self._switches.value(MFA_THRESHOLD, guest.tenant_id)):
+            require_second_factor(guest.claims, challenge, now=time.time(), max_age=self._fresh_seconds)
 
     async def admit(self, knock: Knock) -> Guest:
         """Raises the refusals of `errors.py` and Unauthorized, or a Transient while a dependency is down."""

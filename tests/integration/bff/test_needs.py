@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from joserfc.jwk import ECKey
 
 from chassis.auth import TokenVerifier
@@ -24,9 +24,9 @@ from chassis.switches import Switches
 from chassis.watched import Watched
 from contracts import settings as bucket
 from contracts.roles import BackofficeRole
-from services.bff.admission import MFA_THRESHOLD, Entrance
+from services.bff.admission import Admit
 from services.bff.directory import Directory
-from services.bff.door import Door, Guest
+from services.bff.door import MFA_THRESHOLD, Door, Guest
 from tests.infra import eventually
 from tests.integration.bff.conftest import NewDesk
 from tests.integration.bff.desk import Desk
@@ -42,26 +42,26 @@ CHALLENGE = (
 )
 
 
-def routes(entrance: Entrance) -> APIRouter:
+def routes(admit: Admit) -> APIRouter:
     found = APIRouter()
     manager, keeper = BackofficeRole.GENERAL_MANAGER, BackofficeRole.HOUSEKEEPING
 
     @found.get("/anybody")
-    async def anybody(guest: Annotated[Guest, entrance.admits()]) -> dict[str, Any]:
+    async def anybody(guest: Annotated[Guest, Depends(admit)]) -> dict[str, Any]:
         return {"member": guest.member_id}
 
     @found.get("/managers")
-    async def managers(guest: Annotated[Guest, entrance.admits(manager, keeper)]) -> dict[str, Any]:
+    async def managers(guest: Annotated[Guest, admit.needing(manager, keeper)]) -> dict[str, Any]:
         return {"roles": sorted(guest.scope.backoffice_roles)}
 
     @found.get("/properties/{code}/rooms")
-    async def rooms(code: str, guest: Annotated[Guest, entrance.admits(property_in="code")]) -> str:
+    async def rooms(code: str, guest: Annotated[Guest, admit.needing(property_in="code")]) -> str:
         return code
 
     for risk in range(4):
 
         @found.post(f"/risky/{risk}")
-        async def risky(guest: Annotated[Guest, entrance.admits(risk=risk)]) -> int:
+        async def risky(guest: Annotated[Guest, admit.needing(risk=risk)]) -> int:
             return 1
 
     return found
@@ -77,11 +77,11 @@ async def own(stage: Stage, bff_data: Database) -> AsyncIterator[httpx.AsyncClie
     directory = Directory(
         bff_data, bus, stage.registry_url, ServiceTokens(stage.issuer.origin, "bff", key), seconds=30
     )
-    door = Door(TokenVerifier(stage.issuer.origin, "bff", clock), directory, switches, b"secret")
+    door = Door(TokenVerifier(stage.issuer.origin, "bff", clock), directory, switches, b"secret", FRESH)
     app = create_api(
         service="bff",
         version="1",
-        routers=[routes(Entrance(door, switches, HERE, FRESH))],
+        routers=[routes(Admit(door, HERE))],
         health=Health({}),
         max_body_bytes=10_000,
         request_seconds=10,
