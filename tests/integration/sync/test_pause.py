@@ -216,6 +216,15 @@ async def is_blind(sync: Sync) -> bool:
     return (await sync.http.get("/readyz")).json()["parts"]["settings"]["live"] is False
 
 
+async def test_the_document_tells_of_the_pause_and_of_the_time_to_come_back(http: httpx.AsyncClient) -> None:
+    paths = (await http.get("/v1/openapi.json")).json()["paths"]
+    told = paths["/sync/v1/handshake"]["post"]["responses"]["503"]
+    assert told["headers"]["Retry-After"]["schema"]["type"] == "integer"
+    example = told["content"]["application/problem+json"]["example"]
+    assert (example["status"], example["code"]) == PAUSED
+    assert [verb for verb in ("push", "pull") if "503" in paths[f"/sync/v1/{verb}"]["post"]["responses"]] == []
+
+
 async def test_a_process_that_was_never_told_takes_no_handshake_and_is_not_ready(stage: Stage) -> None:
     """There is no keeper: the default would be a guess."""
     async with stage.running() as sync:
