@@ -26,6 +26,9 @@ MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 MEMORY_BYTES = 4 << 30
 
 
+os.environ["COLUMNS"] = (
+    "200"  # pytest-xdist makes its workers narrow, in which the command line's tables break
+)
 # Tracebacks with all locals and colours take up to a second each.
 structlog.configure(
     processors=[
