@@ -222,7 +222,8 @@ async def test_the_document_tells_of_the_pause_and_of_the_time_to_come_back(http
     assert told["headers"]["Retry-After"]["schema"]["type"] == "integer"
     example = told["content"]["application/problem+json"]["example"]
     assert (example["status"], example["code"]) == PAUSED
-    assert [verb for verb in ("push", "pull") if "503" in paths[f"/sync/v1/{verb}"]["post"]["responses"]] == []
+    for verb in ("push", "pull"):
+        assert "503" not in paths[f"/sync/v1/{verb}"]["post"]["responses"]
 
 
 async def test_a_process_that_was_never_told_takes_no_handshake_and_is_not_ready(stage: Stage) -> None:
