@@ -138,7 +138,7 @@ def verify_proof(
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI:
         raise DpopError("jti", f"jti is missing or longer than {MAX_JTI} characters")
-    if not replay.is_first(key.jkt, jti, moment):
+    if not replay.is_first(key.jkt, jti, max(moment, nonces.latest)):
         raise DpopError("replay", "the proof was used before")
     return Proof(key.jkt, jti, iat)
 

@@ -28,13 +28,14 @@ class Nonces:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._made = (-1, "")
+        self._latest = 0
         self._good: dict[str, int] = {}
         """Nonces that were found to be ours, and their stamps."""
 
     def current(self, now: float, since: float = -math.inf) -> str:
         """The nonce to give; one that was given before `since` would not be taken. Times are seconds since 1970."""
         bucket = milliseconds(now // NONCE_BUCKET_SECONDS * NONCE_BUCKET_SECONDS)
-        stamp = bucket if since == -math.inf else max(bucket, milliseconds(since) + 1)
+        stamp = max(bucket, self._latest, 0 if since == -math.inf else milliseconds(since) + 1)
         if self._made[0] != stamp:
             head = stamp.to_bytes(STAMP_BYTES, "big")
             self._made = (stamp, b64url(head + self._mac(head)))
@@ -45,7 +46,18 @@ class Nonces:
         if stamp is None:
             return False
         is_young = now - NONCE_SECONDS < stamp / 1000 <= now + NEWEST_SECONDS
-        return is_young and (since == -math.inf or stamp > milliseconds(since))
+        if not is_young or (since != -math.inf and stamp <= milliseconds(since)):
+            return False
+        self._latest = max(self._latest, stamp)
+        return True
+
+    @property
+    def latest(self) -> float:
+        """The youngest one that was taken. Whoever gave it started later than we, or its clock goes before ours.
+
+        From then on ours are as young, so that a client is asked for no other when it goes back there.
+        """
+        return self._latest / 1000
 
     def _stamp_of(self, nonce: str) -> int | None:
         """None for what is none of ours."""

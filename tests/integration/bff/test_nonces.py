@@ -21,7 +21,6 @@ GOOD = f"{BASE}/sessions"
         ("GET", "/nowhere", None, {}, 404),
         ("PUT", GOOD, None, {}, 405),
         ("POST", GOOD, b"{", {"content-type": "application/json"}, 400),
-        ("POST", GOOD, b"x" * 2_000_000, {"content-type": "application/json"}, 413),
         ("GET", f"{BASE}/bootstrap?a=%00", None, {}, 400),
         ("GET", f"{BASE}/bootstrap", None, {}, 401),
     ],
