@@ -8,36 +8,27 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import httpx
-import orjson
 import pytest
 
-from chassis.clock import ManualClock
 from chassis.db import Database
-from chassis.ids import uuid7
 from contracts.bff import SessionClosedV1
-from contracts.claims import Claims
 from contracts.registry import DeviceRevokedV1, TenantArchivedV1
-from services.bff.directory import Scope
-from services.bff.door import Guest
 from services.bff.errors import DeviceUnknown, SessionEnded, TenantDisabled
 from services.bff.projector import remember
 from services.bff.sessions import operations as sessions
-from services.bff.sessions.limits import SessionLimits
 from services.bff.sessions.model import Limits
 from tests.infra import ServiceDsns, eventually
 from tests.integration.bff.conftest import NewDesk
 from tests.integration.bff.desk import Desk, envelope_of, know
-from tests.integration.bff.limits_worker import LIMITS
+from tests.integration.bff.hotel import Hotel
 from tests.integration.bff.line import Line, connected
 from tests.integration.bff.stage import BASE, Bff
 from tests.integration.bff.test_deactivated import guest_of, is_waiting
 from tests.integration.bff.test_sessions import check_ended, open_session, opened_id, said
 
-BEGAN = datetime(2026, 3, 2, 8, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 PROCESSES = 3
 FILL = """
@@ -58,43 +49,6 @@ from (select s.close_reason, s.row_version, (select count(*) from bff.outbox o w
       from bff.session s) each
 group by 1 order by 1 nulls first
 """
-
-
-class Hotel:
-    """One desk and the part that closes its session, under a clock that the test moves."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.clock = ManualClock(BEGAN)
-        self.part = SessionLimits(database, self.clock, LIMITS)
-        claims = Claims("m1", "t", frozenset({"bff"}), 2**40, tenant_id=uuid7())
-        assert claims.tenant_id is not None
-        self.guest = Guest(claims, claims.tenant_id, uuid7(), "m1", Scope(frozenset({"h"}), frozenset()))
-
-    async def open(self) -> UUID:
-        asked = SimpleNamespace(property="h", app_version="1", os="os")
-        async with self.database.transaction(self.guest.tenant_id) as tx:
-            found = await sessions.open_session(tx, self.guest, asked, self.clock.now(), LIMITS)
-        return found.session_id
-
-    async def beat(self, session_id: UUID) -> None:
-        asked = SimpleNamespace(
-            app_version="1", queue_depth=0, oldest_queued=None, clock_offset=0, cursor=None
-        )
-        async with self.database.transaction(self.guest.tenant_id) as tx:
-            await sessions.beat(tx, self.guest, session_id, asked, None, LIMITS, self.clock.now())
-
-    async def pass_time(self, by: timedelta) -> list[tuple[str, str]]:
-        """(session, reason) of all that was said to be closed, after so long."""
-        self.clock.advance(by)
-        while await self.part.run_due():
-            pass
-        async with self.database.platform_reading() as tx:
-            found = await tx.fetch(
-                "select payload from outbox where subject = $1 order by id", SessionClosedV1.type
-            )
-        bodies = [orjson.loads(row["payload"]) for row in found]
-        return [(body["session_id"], body["reason"]) for body in bodies]
 
 
 @pytest.fixture
@@ -120,6 +74,22 @@ async def test_a_session_that_is_not_heard_of_ends_to_the_second(hotel: Hotel) -
     await hotel.beat(session)
     assert await hotel.pass_time(29 * MINUTE + timedelta(seconds=59)) == []
     assert await hotel.pass_time(timedelta(seconds=1)) == [(str(session), "idle")]
+
+
+async def test_a_heartbeat_moves_no_index_entry_and_waits_for_no_disk(hotel: Hotel) -> None:
+    session = await hotel.open()
+    counts = (
+        "select n_tup_upd, n_tup_hot_upd from pg_stat_xact_user_tables where relname = 'device_sync_status'"
+    )
+    async with hotel.database.transaction(hotel.guest.tenant_id) as tx:
+        for _ in range(50):
+            hotel.clock.advance(MINUTE / 2)
+            await hotel.beat_in(tx, session)
+        row = await tx.fetchrow(counts)
+        is_synchronous = await tx.fetchval("show synchronous_commit")
+    assert row is not None
+    assert (row["n_tup_upd"], is_synchronous) == (50, "off")
+    assert row["n_tup_hot_upd"] >= 45
 
 
 async def test_who_looks_at_a_session_looks_again_only_when_the_next_limit_is_reached(hotel: Hotel) -> None:
