@@ -39,7 +39,8 @@ class Overview:
 
     def apply(self, frame: Mapping[str, Any]) -> None:
         """An event of the stream; those that say nothing of this screen change nothing."""
-        type_, body, version = frame["type"], frame["body"], frame["aggregate_version"]
+        type_, body = frame["type"], frame["body"]
+        version = frame.get("aggregate_version", 0)  # a server of before said none
         if type_ in STATUS:
             self._learn("tenant", {"status": STATUS[type_], "version": version})
         elif type_ == ENTITLEMENTS:
