@@ -3,13 +3,13 @@
 from functools import partial
 from pathlib import Path
 
-import httpx
 from fastapi import APIRouter
 
 from chassis.backbone import backbone, connect
 from chassis.bucket import Bucket
 from chassis.clock import SystemClock
 from chassis.outbox import Lane
+from chassis.outgoing import http_client
 from chassis.pages import PageTokens
 from chassis.runtime import Service
 from chassis.service_tokens import ServiceTokens
@@ -77,9 +77,7 @@ def compose(settings: Settings) -> Service:
     admit = Admit(door, settings.public_origin)
     snapshots = bootstrap.Snapshots(database, directory, settings.limits)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
-    to_sync = httpx.AsyncClient(
-        base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=SYNC_SECONDS, trust_env=False
-    )
+    to_sync = http_client(base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=SYNC_SECONDS)
     routers: list[APIRouter] = [
         sessions.router(database, admit, clock, settings, switches, partial(events_behind, hub)),
         bootstrap.router(admit, snapshots, clock, switches, reader.cursor),

@@ -2,13 +2,12 @@
 
 from datetime import timedelta
 from typing import Annotated, Any
-from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends
 
 from chassis.clock import Clock
 from chassis.db import Database, rows
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability, capabilities_of
 from services.bff.api import BASE, Admit, Allowed
 from services.bff.devices.store import queries
@@ -26,13 +25,7 @@ def router(
     reader = Allowed(admit, Capability.DEVICE_READ)
 
     @routes.get("/status")
-    async def status(
-        request: Request,
-        response: Response,
-        guest: Annotated[Guest, Depends(reader)],
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
-    ) -> dict[str, Any]:
+    async def status(guest: Annotated[Guest, Depends(reader)], asked: Paged) -> dict[str, Any]:
         """Devices of the tenant that were ever heard of, by id; those of one's own properties for who manages none.
 
         `queue_depth` and `oldest_queued_at` tell what waits on the device, `behind` how many events it had not seen at its
@@ -41,7 +34,7 @@ def router(
         """
         shown = properties_seen(guest)
         scope = {"list": "devices_status", "tenant_id": str(guest.tenant_id), "properties": shown}
-        after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
+        page = page_tokens.open(asked, scope, "device_id")
         async with database.reading(guest.tenant_id) as tx:
             found = await rows(
                 queries.devices_seen(
@@ -49,14 +42,11 @@ def router(
                     tenant_id=guest.tenant_id,
                     properties=shown,
                     present_since=clock.now() - MISSED * interval,
-                    after=after,
-                    most=page_size + 1,
+                    after=page.after["device_id"],
+                    most=page.most,
                 )
             )
-        listed = [{**row, "device_id": str(row["device_id"])} for row in found]
-        page = page_tokens.page(listed, page_size, scope, ["device_id"])
-        link_next(request, response, page.next_page_token)
-        return {"devices": page.items, "next_page_token": page.next_page_token}
+        return page.answer("devices", [{**row, "device_id": str(row["device_id"])} for row in found])
 
     return routes
 
