@@ -79,7 +79,8 @@ class Stream:
                 refusal = refused
             finally:
                 self.opened.clear()
-            await asyncio.sleep(self._backoff.next())
+            if self.url == url:  # else somebody waits for the stream of the next session
+                await asyncio.sleep(self._backoff.next())
             if refusal is not None and refusal.status == 410 and self.url == url:
                 raise refusal  # the session is over, and nobody has opened another one meanwhile
 
