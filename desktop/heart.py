@@ -4,12 +4,10 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
-from desktop.errors import Offline, Refused
+from desktop.errors import NotNow, Offline
 from desktop.proofs import Proofs
 from desktop.session import DeskSession, Sessions
 from desktop.store import Store
-
-PASSES = frozenset({429, 503})
 
 
 class Heart:
@@ -45,9 +43,8 @@ class Heart:
             try:
                 self.told = await self._sessions.heartbeat(self._session, self.state())
                 pause = self.told["next_seconds"]
+            except NotNow as later:
+                pause = later.after
             except Offline:
                 pass
-            except Refused as refused:
-                if refused.status not in PASSES:
-                    raise
             await asyncio.sleep(pause)

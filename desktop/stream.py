@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from desktop.door import Door, problem_of, wants_nonce
+from desktop.door import Door, refusal_of, wants_nonce
 from desktop.errors import Offline, Refused
 from desktop.store import Store
 
@@ -74,14 +74,14 @@ class Stream:
             except (Offline, httpx.TransportError, TimeoutError, MissedEvent):
                 pass
             except Refused as refused:
-                if refused.status not in {410, 429, 503}:
+                if refused.status != 410:
                     raise
                 refusal = refused
             finally:
                 self.opened.clear()
             if self.url == url:  # else somebody waits for the stream of the next session
                 await asyncio.sleep(self._backoff.next())
-            if refusal is not None and refusal.status == 410 and self.url == url:
+            if refusal is not None and self.url == url:
                 raise refusal  # the session is over, and nobody has opened another one meanwhile
 
     async def _connect_once(self, url: str) -> None:
@@ -98,7 +98,7 @@ class Stream:
                     return
                 await answer.aread()
                 if not wants_nonce(answer):
-                    raise Refused(answer.status_code, problem_of(answer))
+                    raise refusal_of(answer)
 
     async def _follow(self, source: EventSource) -> None:
         async for event in source.aiter_sse():
