@@ -95,20 +95,21 @@ class Directory:
 
     async def ask_status(self, tenant_id: UUID) -> str | None:
         """The tenant's status; None when there is no such tenant."""
-        found = await self._ask(f"/internal/v1/directory/tenants/{tenant_id}")
+        found = await self.ask(f"/internal/v1/directory/tenants/{tenant_id}")
         return None if found is None else str(found["status"])
 
     async def ask_device(self, tenant_id: UUID, jkt: str) -> UUID | None:
         """The device in use that holds this key; None when there is none, or it was revoked."""
-        found = await self._ask(f"/internal/v1/directory/tenants/{tenant_id}/devices/{jkt}")
+        found = await self.ask(f"/internal/v1/directory/tenants/{tenant_id}/devices/{jkt}")
         return None if found is None else UUID(found["device_id"])
 
     async def ask_scope(self, tenant_id: UUID, member_id: str) -> Scope | None:
         """Where a member may work; None when there is no such member."""
-        found = await self._ask(f"/internal/v1/directory/tenants/{tenant_id}/members/{member_id}")
+        found = await self.ask(f"/internal/v1/directory/tenants/{tenant_id}/members/{member_id}")
         return None if found is None else scope_from(found)
 
-    async def _ask(self, path: str) -> dict[str, Any] | None:
+    async def ask(self, path: str) -> dict[str, Any] | None:
+        """What the registry answers at `path`; None for what it does not know. Raises RegistryUnavailable."""
         try:
             answer = await self._http.get(path)
             if answer.status_code == 404:
