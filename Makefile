@@ -75,7 +75,7 @@ bench: setup ## All benchmarks; their figures are kept in docs/performance.md
 
 lock: setup ## Refresh requirements.lock and requirements-dev.lock from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements-dev.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev --group bench --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements-dev.lock
 	@$(BIN)/uv pip compile --group node --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements-node.lock
 	@cd tests/node && $(NPM) update --save --silent
 
