@@ -11,6 +11,7 @@ import asyncio
 import os
 import resource
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ Server = Callable[[Place], AbstractAsyncContextManager[Running]]
 SERVERS: dict[str, Server] = {
     OURS: this_bff,
     NCHAN: nchan,
-    STARLETTE: lambda _: asgi("sse_starlette"),
-    FASTAPI: lambda _: asgi("fastapi"),
+    STARLETTE: lambda place: asgi(place, "sse_starlette"),
+    FASTAPI: lambda place: asgi(place, "fastapi"),
     RAW: raw,
 }
 UNITS = {
@@ -129,6 +130,7 @@ async def measure(report: Report, where: Place, name: str, count: int, seconds: 
     }  # fmt: skip
     for figure, value in figures.items():
         report.add(figure_of(name, count, figure), value)
+    print(f"{time.perf_counter():,.0f} s: {name}, {count:,}: {many.rate:,.0f} deliveries/s", flush=True)
 
 
 def check_whole(name: str, *measures: Measured) -> None:

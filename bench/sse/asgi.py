@@ -61,6 +61,6 @@ if __name__ == "__main__":
     app = FastAPI()
     {"sse_starlette": with_sse_starlette, "fastapi": with_fastapi}[kind](app)
     uvicorn.run(
-        app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", log_level="warning", access_log=False,
+        app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", log_level="critical", access_log=False,
         backlog=4096, lifespan="off", ws="none",
     )  # fmt: skip

@@ -1,7 +1,6 @@
 """The servers under test: how each is started on its core, spoken to, and ended."""
 
 import asyncio
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -102,20 +101,18 @@ async def this_bff(place: Place) -> AsyncIterator[Running]:
 
 
 @asynccontextmanager
-async def started(*command: str, port: int, on: list[int] = cores.SERVER) -> AsyncIterator[int]:
-    """A program that listens at `port`; its process id."""
-    with cores.on(on):
-        process = subprocess.Popen(command, cwd=CHECKOUT)  # noqa: ASYNC220  # forks from the pinned thread
+async def started(place: Place, *command: str, port: int, on: list[int] = cores.SERVER) -> AsyncIterator[int]:
+    """A program that listens at `port`; its process id. What it complains of goes to a file."""
+    with (place.folder / "server.log").open("wb") as log, cores.on(on):
+        process = subprocess.Popen(command, cwd=CHECKOUT, stderr=log)  # noqa: ASYNC220  # forks from the pinned thread
     try:
         await eventually(lambda: listens(port), 30, f"{command[0]} at {port}")
         yield process.pid
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.to_thread(process.wait, 3)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            await asyncio.to_thread(process.wait)
+        for child in psutil.Process(process.pid).children():
+            child.kill()
+        process.kill()
+        await asyncio.to_thread(process.wait)
 
 
 async def listens(port: int) -> bool:
@@ -128,9 +125,9 @@ async def listens(port: int) -> bool:
 
 
 @asynccontextmanager
-async def asgi(kind: str) -> AsyncIterator[Running]:
+async def asgi(place: Place, kind: str) -> AsyncIterator[Running]:
     port = free_port()
-    async with started(sys.executable, "-m", "bench.sse.asgi", kind, str(port), port=port) as pid:
+    async with started(place, sys.executable, "-m", "bench.sse.asgi", kind, str(port), port=port) as pid:
         yield Running(pid, [port], [port], event.post("/publish"), get("/stream"))
 
 
@@ -138,7 +135,7 @@ async def asgi(kind: str) -> AsyncIterator[Running]:
 async def raw(place: Place, tick_ms: int = 0, on: list[int] = cores.SERVER) -> AsyncIterator[Running]:
     streams, publish = free_port(), free_port()
     command = [str(place.folder / "raw"), str(streams), str(publish), str(event.FRAME_BYTES), str(tick_ms)]
-    async with started(*command, port=streams, on=on) as pid:
+    async with started(place, *command, port=streams, on=on) as pid:
         yield Running(pid, [streams], [publish], event.frame(event.data()), get("/"))
 
 
@@ -185,7 +182,7 @@ async def nchan(place: Place) -> AsyncIterator[Running]:
         "-c",
         str(config),
     ]
-    async with started(*command, port=port) as pid:
+    async with started(place, *command, port=port) as pid:
         master = psutil.Process(pid)
         await eventually(lambda: bool(master.children()), what="the worker")
         (worker,) = master.children()
