@@ -29,8 +29,8 @@ def unpacked(*packages: str) -> Path:
 
 def environment(root: Path) -> dict[str, str]:
     """The environment in which a program from there finds its libraries."""
-    libraries = [str(place) for place in (*root.glob("usr/lib/*-linux-gnu*"), *root.glob("lib/*-linux-gnu*"))]
-    return {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
+    folders = {str(library.parent) for library in root.glob("**/*-linux-gnu*/**/*.so*")}
+    return {**os.environ, "LD_LIBRARY_PATH": ":".join(sorted(folders))}
 
 
 def _fetched(folder: Path, packages: tuple[str, ...]) -> list[Path]:

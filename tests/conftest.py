@@ -24,6 +24,8 @@ from tests.infra import Databases, ServiceDsns, TestNats, TestPostgres
 CHECKOUT = Path(__file__).parents[1]
 MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 MEMORY_BYTES = 4 << 30
+APART = {"node", "browser"}
+"""Marks of tests that need another toolchain; each has a target of its own."""
 
 
 # Tracebacks with all locals and colours take up to a second each.
@@ -48,7 +50,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if "soak" in item.keywords:
                 item.add_marker(skip)
     if not config.getoption("-m"):
-        apart = [item for item in items if "node" in item.keywords]
+        apart = [item for item in items if APART & set(item.keywords)]
         config.hook.pytest_deselected(items=apart)
         items[:] = [item for item in items if item not in apart]
 

@@ -31,7 +31,7 @@
 #define SLOT_NS 50000ull // resolution of delays
 #define SLOTS 2400000    // two minutes
 #define MOST_PORTS 8
-#define PATIENCE_NS 120000000000ull
+#define PATIENCE_NS 300000000000ull
 
 enum state { CONNECTING, WAITING, OPEN, GONE };
 
