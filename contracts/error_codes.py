@@ -93,6 +93,7 @@ TITLES: dict[str, tuple[str, str]] = {
         "Il faut au moins un administrateur informatique",
     ),
     "REGISTRY.PROPERTY_NOT_FOUND": ("There is no such property", "Cet établissement n'existe pas"),
+    "REGISTRY.PROPERTY_UNKNOWN": ("The tenant has no such property", "Le client n'a pas cet établissement"),
     "REGISTRY.PROPERTY_TAKEN": ("The property exists already", "Cet établissement existe déjà"),
     "REGISTRY.PROPERTY_IN_USE": ("The property is in use", "Cet établissement est utilisé"),
     "REGISTRY.SCOPE_NOT_FOUND": ("There is no such scope", "Ce périmètre n'existe pas"),

@@ -107,9 +107,8 @@ class Desktop:
         )
 
     async def close(self) -> None:
-        with contextlib.suppress(
-            Refused
-        ):  # a stream that was refused has said so; everything else is closed all the same
+        # A stream that was refused has said so; everything else is closed all the same.
+        with contextlib.suppress(Refused):
             await self.go_offline()
         await self.http.aclose()
         self.store.close()

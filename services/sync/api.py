@@ -116,7 +116,7 @@ def refuse_more_than(most: int, count: int, pointer: str) -> None:
         raise Invalid(**at(pointer, "too_many", f"{count} are more than {most}"))
 
 
-def router(  # a list of small routes
+def router(
     database: Database, authenticate: Authenticate, cursors: Cursors, clock: Clock, settings: Settings
 ) -> APIRouter:
     routes = APIRouter(prefix="/sync/v1", tags=["sync"])

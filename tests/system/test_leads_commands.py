@@ -14,14 +14,9 @@ from contracts.capabilities import DEMO_TENANT_ID
 from tenantry.issuer.signing import Signer
 from tenantry.issuer.state import State
 from tenantry.stack.stack import Stack
-from tests.system.shell import Shell
+from tests.shell import Shell
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
-
-
-@pytest.fixture
-def shell(live_stack: Path) -> Shell:
-    return Shell(live_stack)
 
 
 def eventually(found: Callable[[], Any], what: str) -> Any:

@@ -13,7 +13,7 @@ from tenantry.demo.world import PROPERTY, Person, Tenant, World
 from tenantry.issuer.signing import Signer
 from tenantry.issuer.state import State
 from tenantry.stack.stack import Stack
-from tests.system.shell import Shell
+from tests.shell import Shell
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
 KEY = ("--name", "Night sync", "--product", "ai_console", "--scope", "read", "--scope", "write")

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from chassis.outgoing import http_client
 from contracts.subjects import SERVICES
 from tenantry.stack.processes import Child, Command, python
 from tenantry.stack.stack import Stack
@@ -29,7 +30,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
 
 
 async def answer(stack: Stack, service: str, path: str) -> httpx.Response | None:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with http_client() as http:
         try:
             return await http.get(f"{stack.url(service)}{path}")
         except httpx.TransportError:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from chassis.db import Database
+from chassis.outgoing import http_client
 from tests.infra import Databases, TestNats, TestPostgres
 from tests.integration.bff.desk import Desk
 from tests.integration.bff.stage import LARGE, SMALL, Bff, Issuer, Stage, nowhere
@@ -81,7 +82,7 @@ async def bff_data(postgres: TestPostgres, bff_database: str) -> AsyncIterator[D
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as client:
+    async with http_client(timeout=20.0) as client:
         yield client
 
 

@@ -17,6 +17,7 @@ from joserfc.jwk import ECKey
 
 from chassis.bus import Bus
 from chassis.db import Database
+from chassis.outgoing import http_client
 from contracts.subjects import SERVICES
 from services.registry.keeper import Keeper
 from tenantry.issuer.signing import Signer
@@ -189,6 +190,6 @@ def nowhere() -> str:
 
 async def answers(url: str) -> bool:
     with contextlib.suppress(httpx.TransportError):
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with http_client() as http:
             return (await http.get(url)).is_success
     return False

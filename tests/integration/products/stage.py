@@ -61,11 +61,6 @@ class Town:
     clients: list[ProductClient] = field(default_factory=list)
     closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
-    async def start_issuer(self) -> None:
-        process = Process("tenantry.issuer", self.issuer.environment, self.folder / "issuer.log")
-        self.processes.append(process)
-        await eventually(lambda: answers(f"{self.issuer.origin}/jwks"), 30, "the issuer")
-
     def private(self, client: str) -> str:
         return json.dumps(self.issuer.keys[client].as_dict(private=True))
 
