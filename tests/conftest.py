@@ -31,6 +31,8 @@ APART = {"node", "browser"}
 os.environ["COLUMNS"] = (
     "200"  # pytest-xdist makes its workers narrow, in which the command line's tables break
 )
+pytest.register_assert_rewrite("tests.streams.suite")
+
 # Tracebacks with all locals and colours take up to a second each.
 structlog.configure(
     processors=[
