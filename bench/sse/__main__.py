@@ -51,7 +51,7 @@ UNITS = {
     "p99": "p99 ms",
     "memory": "KB per connection",
     "attach": "attaches/s",
-    "load": "load generator, % of its core",
+    "load": "load generator, % of its cores",
 }
 
 
@@ -177,7 +177,7 @@ async def measure_ceiling(report: Report, where: Place, count: int, seconds: flo
         found = await load.closed(UNDER_WAY, seconds)
         await load.end()
     report.add(f"load generator fed by two bare loops, {count:,}: deliveries/s", found.rate)
-    report.add(f"load generator fed by two bare loops, {count:,}: % of its core", found.load_share * 100)
+    report.add(f"load generator fed by two bare loops, {count:,}: % of its cores", found.load_share * 100)
 
 
 def say_ratios(report: Report, sizes: tuple[int, ...]) -> None:

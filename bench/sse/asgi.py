@@ -62,5 +62,5 @@ if __name__ == "__main__":
     {"sse_starlette": with_sse_starlette, "fastapi": with_fastapi}[kind](app)
     uvicorn.run(
         app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", log_level="critical", access_log=False,
-        backlog=4096, lifespan="off", ws="none",
+        backlog=4096, lifespan="off", ws="none", timeout_keep_alive=3600,
     )  # fmt: skip

@@ -1,14 +1,14 @@
-"""Which core is whose: one for the server under test, one for the load generator, the rest for everything else."""
+"""Which core is whose: one for the server under test, two for the load generator, the rest for everything else."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 ALL = sorted(os.sched_getaffinity(0))
-ARE_ENOUGH = len(ALL) >= 3
+ARE_ENOUGH = len(ALL) >= 4
 SERVER = ALL[-1:] if ARE_ENOUGH else ALL
-GENERATOR = ALL[-2:-1] if ARE_ENOUGH else ALL
-OTHERS = ALL[:-2] if ARE_ENOUGH else ALL
+GENERATOR = ALL[-3:-1] if ARE_ENOUGH else ALL[:2]
+OTHERS = ALL[:-3] if ARE_ENOUGH else ALL
 
 
 @contextmanager

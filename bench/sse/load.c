@@ -1,6 +1,6 @@
 // The load generator: holds event streams open, publishes events that carry the time, counts what arrives and how late.
 //
-// load HEADS EVENT CONNECTIONS IN_FLIGHT STREAM_PORTS PUBLISH_PORTS
+// load HEADS EVENT CONNECTIONS IN_FLIGHT STREAM_PORTS PUBLISH_PORTS THREADS
 //   HEADS    one request per connection, each ended by a NUL
 //   EVENT    what is written to publish one event; twenty @ in it are replaced by the time in nanoseconds
 //   PORTS    comma-separated, on 127.0.0.1; connections are spread over them, events go to each
@@ -8,12 +8,15 @@
 // It attaches at once, then takes commands from standard input and answers each with one line of JSON:
 //   closed WINDOW SECONDS EVENTS   at most WINDOW events under way at a time; for SECONDS, and until EVENTS arrived everywhere
 //   open RATE SECONDS              RATE events a second, whatever arrives
-// One thread. An event is found by its member "at", wherever reads and chunks cut the stream.
+// Each thread reads its share of the connections; the first one publishes. An event is found by its member "at", wherever
+// reads and chunks cut the stream.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +34,8 @@
 #define SLOT_NS 50000ull // resolution of delays
 #define SLOTS 2400000    // two minutes
 #define MOST_PORTS 8
+#define MOST_THREADS 16
+#define PAUSE_US 50 // between two looks at what has arrived
 #define PATIENCE_NS 300000000000ull
 
 enum state { CONNECTING, WAITING, OPEN, GONE };
@@ -42,16 +47,23 @@ struct line {
   char kept[KEPT];
 };
 
+// A thread and its lines: every `thread_count`th. Counters are written by it alone and read by the first one.
+struct reader {
+  int number, mine, started, poll_fd;
+  atomic_int attached, refused, lost;
+  atomic_ullong arrived;
+  _Atomic uint32_t *delays;
+  char buffer[1 << 18];
+};
+
 static struct line *lines;
 static char **heads;
-static int connections, attached, refused, lost, started;
+static struct reader readers[MOST_THREADS];
+static int connections, in_flight, thread_count;
 static int publishers[MOST_PORTS], ports[MOST_PORTS], port_count, publisher_count;
 static char *event;
 static size_t event_size, event_time_at;
-static uint64_t arrived, published;
-static uint32_t *delays;
-static int poll_fd;
-static char buffer[1 << 18];
+static uint64_t published;
 
 static uint64_t now_ns(void) {
   struct timespec t;
@@ -83,30 +95,30 @@ static struct sockaddr_in address(uint32_t host, int port) {
   return found;
 }
 
-static void watch(int fd, uint32_t events, int index, int op) {
+static void watch(struct reader *self, int fd, uint32_t events, int index, int op) {
   struct epoll_event wanted = {.events = events, .data.u32 = (uint32_t)index};
-  if (epoll_ctl(poll_fd, op, fd, &wanted)) fail("epoll_ctl");
+  if (epoll_ctl(self->poll_fd, op, fd, &wanted)) fail("epoll_ctl");
 }
 
-static void end(struct line *line) {
+static void end(struct reader *self, struct line *line) {
   close(line->fd);
-  if (line->state == OPEN) lost++;
-  else refused++;
+  if (line->state == OPEN) self->lost++;
+  else self->refused++;
   line->state = GONE;
 }
 
-static void send_head(int index) {
+static void send_head(struct reader *self, int index) {
   struct line *line = &lines[index];
   size_t size = strlen(heads[index]);
   if (send(line->fd, heads[index], size, MSG_NOSIGNAL) != (ssize_t)size) {
-    end(line);
+    end(self, line);
     return;
   }
   line->state = WAITING;
-  watch(line->fd, EPOLLIN, index, EPOLL_CTL_MOD);
+  watch(self, line->fd, EPOLLIN, index, EPOLL_CTL_MOD);
 }
 
-static void start_line(int index) {
+static void start_line(struct reader *self, int index) {
   struct line *line = &lines[index];
   line->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   if (line->fd < 0) fail("socket");
@@ -119,22 +131,24 @@ static void start_line(int index) {
   struct sockaddr_in theirs = address(INADDR_LOOPBACK, ports[index % port_count]);
   if (connect(line->fd, (struct sockaddr *)&theirs, sizeof theirs) && errno != EINPROGRESS) fail("connect");
   line->state = CONNECTING;
-  watch(line->fd, EPOLLOUT, index, EPOLL_CTL_ADD);
+  watch(self, line->fd, EPOLLOUT, index, EPOLL_CTL_ADD);
 }
 
-static void take_event(const char *digits, uint64_t now) {
+static void take_event(struct reader *self, const char *digits, uint64_t now) {
   uint64_t at = 0;
   for (int i = 0; i < DIGITS; i++) at = at * 10 + (uint64_t)(digits[i] - '0');
-  uint64_t slot = (now - at) / SLOT_NS;
-  delays[slot < SLOTS ? slot : SLOTS - 1]++;
-  arrived++;
+  uint64_t slot = now > at ? (now - at) / SLOT_NS : 0; // it may come while this turn is read, after its time was taken
+  _Atomic uint32_t *delay = &self->delays[slot < SLOTS ? slot : SLOTS - 1];
+  atomic_store_explicit(delay, atomic_load_explicit(delay, memory_order_relaxed) + 1, memory_order_relaxed);
+  uint64_t before = atomic_load_explicit(&self->arrived, memory_order_relaxed);
+  atomic_store_explicit(&self->arrived, before + 1, memory_order_relaxed);
 }
 
-static void count(struct line *line, const char *from, const char *until, uint64_t now) {
+static void count(struct reader *self, struct line *line, const char *from, const char *until, uint64_t now) {
   const char *found;
   while ((found = memmem(from, (size_t)(until - from), MARK, MARK_SIZE))) {
     if (until - found < (ssize_t)KEPT) break;
-    take_event(found + MARK_SIZE, now);
+    take_event(self, found + MARK_SIZE, now);
     from = found + KEPT;
   }
   if (!found) found = until - from < (ssize_t)MARK_SIZE - 1 ? from : until - (MARK_SIZE - 1);
@@ -142,28 +156,29 @@ static void count(struct line *line, const char *from, const char *until, uint64
   memcpy(line->kept, found, line->kept_size);
 }
 
-static void receive(int index, uint64_t now) {
+static void receive(struct reader *self, int index, uint64_t now) {
   struct line *line = &lines[index];
+  char *buffer = self->buffer;
   memcpy(buffer, line->kept, line->kept_size);
-  ssize_t size = recv(line->fd, buffer + line->kept_size, sizeof buffer - KEPT, 0);
+  ssize_t size = recv(line->fd, buffer + line->kept_size, sizeof self->buffer - KEPT, 0);
   if (size <= 0) {
     if (size < 0 && errno == EAGAIN) return;
-    end(line);
+    end(self, line);
     return;
   }
   const char *from = buffer, *until = buffer + line->kept_size + size;
   if (line->state == WAITING) {
     const char *body = memmem(buffer, (size_t)(until - from), "\r\n\r\n", 4);
     if (!body || strncmp(buffer, "HTTP/1.1 200", 12)) {
-      if (!refused) fprintf(stderr, "refused: %.*s\n", (int)(until - from), buffer);
-      end(line);
+      if (!self->refused) fprintf(stderr, "refused: %.*s\n", (int)(until - from), buffer);
+      end(self, line);
       return;
     }
     line->state = OPEN;
-    attached++;
+    self->attached++;
     from = body;
   }
-  count(line, from, until, now);
+  count(self, line, from, until, now);
 }
 
 static void publish(uint64_t now) {
@@ -178,29 +193,52 @@ static void publish(uint64_t now) {
   published++;
 }
 
-static void turn(int milliseconds) {
+static void turn(struct reader *self) {
   struct epoll_event ready[1024];
-  int n = epoll_wait(poll_fd, ready, 1024, milliseconds);
+  int n = epoll_wait(self->poll_fd, ready, 1024, 100);
   uint64_t now = now_ns();
   for (int i = 0; i < n; i++) {
     int index = (int)ready[i].data.u32;
-    if (index >= connections) { // an answer to a publication
-      if (recv(publishers[index - connections], buffer, sizeof buffer, 0) == 0) fail("the publisher's line ended");
-    } else if (lines[index].state == CONNECTING) {
-      send_head(index);
-    } else if (lines[index].state != GONE) {
-      receive(index, now);
-    }
+    if (lines[index].state == CONNECTING) send_head(self, index);
+    else if (lines[index].state != GONE) receive(self, index, now);
   }
 }
 
-static void attach(int in_flight) {
-  uint64_t from = now_ns();
-  while (attached + refused + lost < connections) {
-    while (started < connections && started - attached - refused - lost < in_flight) start_line(started++);
-    turn(100);
-    if (now_ns() - from > PATIENCE_NS) break;
+static void *read_all(void *given) {
+  struct reader *self = given;
+  for (;;) {
+    int under_way = self->started - self->attached - self->refused - self->lost;
+    for (; self->started < self->mine && under_way < in_flight; under_way++)
+      start_line(self, self->number + thread_count * self->started++);
+    turn(self);
   }
+  return NULL;
+}
+
+static void start_readers(void) {
+  for (int i = 0; i < thread_count; i++) {
+    struct reader *reader = &readers[i];
+    pthread_t thread;
+    reader->number = i;
+    reader->mine = connections / thread_count + (i < connections % thread_count);
+    reader->poll_fd = epoll_create1(0);
+    reader->delays = calloc(SLOTS, sizeof *reader->delays);
+    if (pthread_create(&thread, NULL, read_all, reader)) fail("pthread_create");
+  }
+}
+
+static void attach(void) {
+  uint64_t from = now_ns();
+  int attached, refused;
+  start_readers();
+  do {
+    usleep(PAUSE_US);
+    attached = refused = 0;
+    for (int i = 0; i < thread_count; i++) {
+      attached += readers[i].attached - readers[i].lost;
+      refused += readers[i].refused + readers[i].lost;
+    }
+  } while (attached + refused < connections && now_ns() - from < PATIENCE_NS);
   double seconds = (double)(now_ns() - from) / 1e9;
   printf("{\"attached\":%d,\"refused\":%d,\"seconds\":%.6f}\n", attached, refused, seconds);
   fflush(stdout);
@@ -215,55 +253,82 @@ static double cpu_seconds(void) {
 
 static double quantile_ms(uint64_t total, double part) {
   uint64_t wanted = (uint64_t)((double)total * part), seen = 0;
-  for (int slot = 0; slot < SLOTS; slot++)
-    if ((seen += delays[slot]) > wanted) return ((double)slot + 0.5) * (double)SLOT_NS / 1e6;
+  for (int slot = 0; slot < SLOTS; slot++) {
+    for (int i = 0; i < thread_count; i++) seen += atomic_load_explicit(&readers[i].delays[slot], memory_order_relaxed);
+    if (seen > wanted) return ((double)slot + 0.5) * (double)SLOT_NS / 1e6;
+  }
   return 0;
 }
 
-static void tell(uint64_t counted, double seconds, double cpu, uint64_t events) {
+static uint64_t all_arrived(void) {
+  uint64_t sum = 0;
+  for (int i = 0; i < thread_count; i++) sum += readers[i].arrived;
+  return sum;
+}
+
+static int all_lost(void) {
+  int sum = 0;
+  for (int i = 0; i < thread_count; i++) sum += readers[i].lost;
+  return sum;
+}
+
+// One measure: what had arrived and been published before it, and when it began.
+struct measure {
+  uint64_t arrived, published, from;
+  double cpu;
+};
+
+static struct measure begin(void) {
+  for (int i = 0; i < thread_count; i++)
+    for (int slot = 0; slot < SLOTS; slot++) atomic_store_explicit(&readers[i].delays[slot], 0, memory_order_relaxed);
+  return (struct measure){all_arrived(), published, now_ns(), cpu_seconds()};
+}
+
+static uint64_t said(struct measure since) {
+  return published - since.published;
+}
+
+static uint64_t everywhere(struct measure since) { // events that arrived on every line, if no line was overtaken
+  int open = connections - all_lost();
+  return (all_arrived() - since.arrived) / (uint64_t)(open > 0 ? open : 1);
+}
+
+static void wait_a_little(void) {
+  char answer[4096];
+  for (int i = 0; i < publisher_count; i++)
+    if (recv(publishers[i], answer, sizeof answer, 0) == 0) fail("the publisher's line ended");
+  usleep(PAUSE_US);
+}
+
+// Tells what was measured, then waits until all that was published has arrived.
+static void tell(struct measure since) {
+  uint64_t until = now_ns(), counted = all_arrived() - since.arrived;
   printf("{\"deliveries\":%llu,\"seconds\":%.6f,\"cpu\":%.6f,\"events\":%llu,\"lost\":%d,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n",
-         (unsigned long long)counted, seconds, cpu, (unsigned long long)events, lost, quantile_ms(counted, 0.5),
-         quantile_ms(counted, 0.99));
+         (unsigned long long)counted, (double)(until - since.from) / 1e9, cpu_seconds() - since.cpu,
+         (unsigned long long)said(since), all_lost(), quantile_ms(counted, 0.5), quantile_ms(counted, 0.99));
   fflush(stdout);
-}
-
-static uint64_t everywhere(uint64_t since) { // events that arrived on every line, if no line was overtaken
-  return (arrived - since) / (uint64_t)(attached - lost > 0 ? attached - lost : 1);
-}
-
-static void drain(uint64_t since, uint64_t events) {
-  uint64_t from = now_ns();
-  while (everywhere(since) < events && now_ns() - from < PATIENCE_NS) turn(10);
+  while (!all_lost() && everywhere(since) < said(since) && now_ns() - until < PATIENCE_NS) wait_a_little();
 }
 
 static void closed(int window, double seconds, uint64_t least) {
-  memset(delays, 0, SLOTS * sizeof *delays);
-  uint64_t since = arrived, first = published, from = now_ns();
-  uint64_t limit = (uint64_t)(seconds * 1e9);
-  double cpu = cpu_seconds();
-  for (;;) {
-    uint64_t now = now_ns();
-    if (now - from > PATIENCE_NS) break;
-    if (now - from >= limit && everywhere(since) >= least) break;
-    while (published - first < everywhere(since) + (uint64_t)window) publish(now_ns());
-    turn(1);
+  struct measure since = begin();
+  for (uint64_t now = since.from; now - since.from < PATIENCE_NS; now = now_ns()) {
+    uint64_t done = everywhere(since);
+    if ((double)(now - since.from) >= seconds * 1e9 && done >= least) break;
+    while (said(since) < done + (uint64_t)window) publish(now_ns());
+    wait_a_little();
   }
-  tell(arrived - since, (double)(now_ns() - from) / 1e9, cpu_seconds() - cpu, published - first);
-  drain(since, published - first);
+  tell(since);
 }
 
 static void open_loop(double rate, double seconds) {
-  memset(delays, 0, SLOTS * sizeof *delays);
-  uint64_t since = arrived, first = published, from = now_ns();
-  uint64_t limit = (uint64_t)(seconds * 1e9);
-  double cpu = cpu_seconds();
-  for (uint64_t now = from; now - from < limit; now = now_ns()) {
-    uint64_t due = (uint64_t)((double)(now - from) / 1e9 * rate);
-    while (published - first < due) publish(now_ns());
-    turn(1);
+  struct measure since = begin();
+  for (uint64_t now = since.from; (double)(now - since.from) < seconds * 1e9; now = now_ns()) {
+    uint64_t due = (uint64_t)((double)(now - since.from) / 1e9 * rate);
+    while (said(since) < due) publish(now_ns());
+    wait_a_little();
   }
-  tell(arrived - since, (double)(now_ns() - from) / 1e9, cpu_seconds() - cpu, published - first);
-  drain(since, published - first);
+  tell(since);
 }
 
 static int ports_of(char *text, int *found) {
@@ -280,12 +345,11 @@ static void open_publishers(int *to) {
     if (connect(publishers[i], (struct sockaddr *)&theirs, sizeof theirs)) fail("the publisher's port");
     setsockopt(publishers[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     fcntl(publishers[i], F_SETFL, O_NONBLOCK);
-    watch(publishers[i], EPOLLIN, connections + i, EPOLL_CTL_ADD);
   }
 }
 
 int main(int argc, char **argv) {
-  if (argc != 7) return 2;
+  if (argc != 8) return 2;
   size_t size;
   char *head = contents(argv[1], &size);
   event = contents(argv[2], &event_size);
@@ -295,13 +359,13 @@ int main(int argc, char **argv) {
   connections = atoi(argv[3]);
   lines = calloc((size_t)connections, sizeof *lines);
   heads = calloc((size_t)connections, sizeof *heads);
-  delays = calloc(SLOTS, sizeof *delays);
+  thread_count = atoi(argv[7]);
+  in_flight = atoi(argv[4]) / thread_count;
   for (int i = 0; i < connections; i++, head += strlen(head) + 1) heads[i] = head;
   int to[MOST_PORTS];
   port_count = ports_of(argv[5], ports);
   publisher_count = ports_of(argv[6], to);
-  poll_fd = epoll_create1(0);
-  attach(atoi(argv[4]));
+  attach();
   open_publishers(to);
   char command[128];
   while (fgets(command, sizeof command, stdin)) {

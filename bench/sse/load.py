@@ -25,7 +25,7 @@ def build(folder: Path) -> None:
         )
     for name in ("load", "raw"):
         files = ["-o", str(folder / name), str(HERE / f"{name}.c")]
-        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", *files], check=True)
+        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", *files], check=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Measured:
     p50_ms: float
     p99_ms: float
     load_share: float
-    """Of one core, for the generator itself."""
+    """Of the generator's cores, which it used."""
 
     @property
     def rate(self) -> float:
@@ -82,7 +82,7 @@ class Generator:
         with cores.on(cores.GENERATOR):
             process = await asyncio.create_subprocess_exec(
                 folder / "load", folder / "heads", folder / "event", str(len(heads)), str(IN_FLIGHT),
-                ",".join(map(str, streams)), ",".join(map(str, publish)),
+                ",".join(map(str, streams)), ",".join(map(str, publish)), str(len(cores.GENERATOR)),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
         told = await _answer(process)
@@ -109,7 +109,7 @@ class Generator:
         assert self._process.stdin is not None  # noqa: S101  # it is a pipe
         self._process.stdin.write(f"{command}\n".encode())
         told = await _answer(self._process)
-        share = told.pop("cpu") / told["seconds"]
+        share = told.pop("cpu") / told["seconds"] / len(cores.GENERATOR)
         return Measured(**told, load_share=share)
 
 

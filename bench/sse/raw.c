@@ -53,30 +53,35 @@ static void accept_all(int from) {
   }
 }
 
-static void drop(int fd) {
-  if (place_of[fd] >= 0) {
-    int last = readers[--count];
-    readers[place_of[fd]] = last;
-    place_of[last] = place_of[fd];
-  }
-  close(fd);
+// No longer sent to. It is closed by whoever is told that it ended: its number may be waiting in this turn's events.
+static void forget(int fd) {
+  if (place_of[fd] < 0) return;
+  int last = readers[--count];
+  readers[place_of[fd]] = last;
+  place_of[last] = place_of[fd];
+  place_of[fd] = -1;
 }
 
 static void answer(int fd) {
   ssize_t size = recv(fd, asked, sizeof asked, 0);
   if (size <= 0) {
-    if (size == 0 || errno != EAGAIN) drop(fd);
+    if (size < 0 && errno == EAGAIN) return;
+    forget(fd);
+    close(fd);
     return;
   }
   if (place_of[fd] >= 0) return;
   place_of[fd] = count;
   readers[count++] = fd;
-  if (send(fd, HEAD, sizeof HEAD - 1, MSG_NOSIGNAL) < 0) drop(fd);
+  send(fd, HEAD, sizeof HEAD - 1, MSG_NOSIGNAL);
 }
 
 static void send_all(const char *bytes, size_t size) {
   for (int i = count - 1; i >= 0; i--)
-    if (send(readers[i], bytes, size, MSG_NOSIGNAL) != (ssize_t)size) drop(readers[i]);
+    if (send(readers[i], bytes, size, MSG_NOSIGNAL) != (ssize_t)size) {
+      shutdown(readers[i], SHUT_RDWR);
+      forget(readers[i]);
+    }
 }
 
 static void take(size_t frame, int tick) {
