@@ -11,7 +11,6 @@ import pytest
 
 from tenantry.demo.world import PROPERTY, Person, Tenant, World
 from tenantry.issuer.signing import Signer
-from tenantry.issuer.state import State
 from tenantry.stack.stack import Stack
 from tests.shell import Shell
 
@@ -34,7 +33,7 @@ class Scene:
 
     def product(self, name: str = "ai_console") -> dict[str, str]:
         """Headers of a product; the installation has none of its own."""
-        signer = Signer(State(self.stack.folder.path / "issuer" / "issuer.sqlite"), self.stack.url("issuer"))
+        signer = Signer.kept_in(self.stack.folder.path / "issuer" / "issuer.sqlite", self.stack.url("issuer"))
         claims = {"sub": name, "aud": ["registry"], "realm_access": {"roles": [f"service:product:{name}"]}}
         return {"Authorization": f"Bearer {signer.sign(claims, datetime.now(UTC).timestamp(), 300)}"}
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from chassis.outgoing import http_client
+from contracts import settings
 from contracts.subjects import SERVICES
 from tenantry.stack.processes import Child, Command, python
 from tenantry.stack.stack import Stack
@@ -51,7 +52,7 @@ async def test_services_start_before_everything_they_need_and_recover_when_it_co
         found = await answer(stack, service, "/readyz")
         assert found is not None
         assert found.status_code == 503
-        needed = {"database", "bus"} | ({"settings"} if service == "bff" else set())
+        needed = {"database", "bus"} | ({"settings"} if service in settings.READERS else set())
         told = found.json()["dependencies"].items()
         assert {name: what["up"] for name, what in told} == dict.fromkeys(needed, False)
     pids = {service: stack.pid(service) for service in SERVICES}

@@ -21,7 +21,6 @@ from chassis.outgoing import http_client
 from contracts.subjects import SERVICES
 from services.registry.keeper import Keeper
 from tenantry.issuer.signing import Signer
-from tenantry.issuer.state import State
 from tests.infra import ServiceDsns, TestNats, eventually, free_port
 
 CHECKOUT = Path(__file__).parents[3]
@@ -53,11 +52,7 @@ class Issuer:
         (folder / "clients.json").write_text(json.dumps(public))
 
     def sign(self, claims: dict[str, Any], now: float, seconds: int) -> str:
-        state = State(self.folder / "issuer.sqlite")
-        try:
-            return Signer(state, self.origin).sign(claims, now, seconds)
-        finally:
-            state.close()
+        return Signer.kept_in(self.folder / "issuer.sqlite", self.origin).sign(claims, now, seconds)
 
     @property
     def environment(self) -> dict[str, str]:

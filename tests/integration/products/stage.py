@@ -4,6 +4,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class Running:
 
     def rows(self, sql: str, *arguments: str) -> list[Any]:
         """From its file, whether it runs or not."""
-        with sqlite3.connect(self.folder / f"{self.key}.sqlite") as db:
+        with closing(sqlite3.connect(self.folder / f"{self.key}.sqlite")) as db:
             return db.execute(sql, arguments).fetchall()
 
     def written(self) -> bytes:
