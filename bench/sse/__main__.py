@@ -120,7 +120,7 @@ async def measure(report: Report, where: Place, name: str, count: int, seconds: 
         single = await load.closed(1, seconds, 3)
         memory = (server.memory() - before) / count / 1024
         used = server.cpu()
-        many = await load.closed(UNDER_WAY, seconds)
+        many = await load.closed(UNDER_WAY, seconds, 1)
         used = server.cpu() - used
         await load.end()
     check_whole(name, single, many)
