@@ -35,6 +35,7 @@ MADE_UP: dict[str, Any] = {
     "duration_ms": 12,
     "for_seconds": 42.0,
     "last_four": "upup",
+    "next_seconds": 30.0,
     "nonce": f"{'A' * 22}==",
     "prefix": "tk_live_made",
     "read_seconds_ago": 0.5,

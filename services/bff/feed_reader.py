@@ -13,6 +13,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy, RawStreamMsg, StreamInfo
 
 from chassis.bus import Bus, BusUnavailable
 from chassis.errors import Transient
+from contracts.bff import SessionClosedV1, SessionReplacedV1
 from contracts.registry import (
     DeviceRevokedV1,
     MemberDeactivatedV1,
@@ -34,6 +35,8 @@ ENDS = {
     DeviceRevokedV1.type: "session.revoked",
     MemberDeactivatedV1.type: "session.revoked",
     TenantArchivedV1.type: "tenant.disabled",
+    SessionClosedV1.type: "session.revoked",
+    SessionReplacedV1.type: "bye",
 }
 """Events after which a stream may no longer be what it was opened as, and what it is told."""
 
@@ -177,7 +180,15 @@ def entry_of(message: Msg, epoch: str) -> tuple[UUID, Entry] | None:
         seq = message.metadata.sequence.stream
         frame = event_frame(headers["feed-type"], message.data, Cursor(epoch, seq))
         ends = ENDS.get(headers["feed-type"], "")
-        return tenant_id, Entry(seq, headers["feed-audience"], int(headers["feed-n"]), frame, ends)
+        return tenant_id, Entry(
+            seq,
+            headers["feed-audience"],
+            int(headers["feed-n"]),
+            frame,
+            ends,
+            headers.get("feed-reason", ends),
+            headers.get("feed-session", ""),
+        )
     except (KeyError, ValueError, IndexError):
         log.exception("feed.unreadable", subject=message.subject)
         return None

@@ -40,6 +40,8 @@ class Stream:
     beats_at: float
     admitted_at: int = 0
     """Where the feed stood before the door looked."""
+    session: str = ""
+    """The desk session in which it was opened; empty outside of any."""
     position: int = 0
     parked_at: float | None = None
 
@@ -73,8 +75,8 @@ class Hub:
     _streams: dict[UUID, set[Stream]] = field(default_factory=lambda: defaultdict(set))
     _devices: dict[tuple[UUID, UUID], Stream] = field(default_factory=dict)
     _parked: set[Stream] = field(default_factory=set)
-    _ends: OrderedDict[tuple[UUID, str], tuple[int, str]] = field(default_factory=OrderedDict)
-    """(tenant, audience) → the last event that ended its hearers, and what they were told."""
+    _ends: OrderedDict[tuple[UUID, str], Entry] = field(default_factory=OrderedDict)
+    """(tenant, audience or session) → the last event that ended its hearers."""
     _ends_floor: int = 0
     """Ends up to here may be forgotten."""
 
@@ -116,22 +118,24 @@ class Hub:
 
     def _end_hearers(self, tenant_id: UUID, entry: Entry) -> None:
         """Their audiences or their right to be here changed; whoever comes back is looked at anew by the door."""
-        self._ends[(tenant_id, entry.audience)] = (entry.seq, entry.ends)
-        self._ends.move_to_end((tenant_id, entry.audience))
+        whose = (tenant_id, entry.session or entry.audience)
+        self._ends[whose] = entry
+        self._ends.move_to_end(whose)
         if len(self._ends) > MOST_ENDS:
-            _, (self._ends_floor, _) = self._ends.popitem(last=False)
+            _, forgotten = self._ends.popitem(last=False)
+            self._ends_floor = forgotten.seq
         for stream in list(self._streams.get(tenant_id, ())):
-            if entry.audience in stream.audiences:
-                self._let_go(stream, control_frame(entry.ends, {"reason": entry.ends}))
+            if entry.audience in stream.audiences and entry.session in {"", stream.session}:
+                self._let_go(stream, last_word(entry.ends, entry.reason))
 
     def end_if_outdated(self, stream: Stream) -> None:
         """For one that was just attached: what the door saw of it may have changed before it could hear so."""
-        said = [self._ends.get((stream.tenant_id, audience)) for audience in stream.audiences]
-        words = [word for seq, word in filter(None, said) if seq > stream.admitted_at]
-        if not words and stream.admitted_at < self._ends_floor:
-            words = ["resync"]
-        if words:
-            self._let_go(stream, control_frame(words[0], {"reason": words[0]}))
+        said = [self._ends.get((stream.tenant_id, name)) for name in (*stream.audiences, stream.session)]
+        since = [entry for entry in filter(None, said) if entry.seq > stream.admitted_at]
+        if since:
+            self._let_go(stream, last_word(since[0].ends, since[0].reason))
+        elif stream.admitted_at < self._ends_floor:
+            self._let_go(stream, last_word("resync", ""))
 
     def passed(self, seq: int) -> None:
         """A message that is for nobody here; the head moves on."""
@@ -230,3 +234,7 @@ class Hub:
         while sum(ring.size for ring in self._rings.values()) > self.rings_bytes:
             largest = max(self._rings.values(), key=lambda ring: ring.size)
             largest.drop_oldest()
+
+
+def last_word(ends: str, reason: str) -> bytes:
+    return control_frame(ends, {"reason": reason or ends})

@@ -135,7 +135,8 @@ class StreamProtocol(asyncio.Protocol):
             seen = Cursor(hub.epoch, hub.head)
             guest = await self._streams.door.admit(self._knock(path))
             cursor = self.header("last-event-id") or query.get("cursor", [""])[0]
-            await self._begin(guest, cursor, seen)
+            session = await self._streams.desks.in_session(guest, query.get("session", [""])[0])
+            await self._begin(guest, session, cursor, seen)
         except DomainError as error:
             self._refuse(
                 problems.problem(
@@ -160,7 +161,7 @@ class StreamProtocol(asyncio.Protocol):
             self._headers.get("dpop", []),
         )
 
-    async def _begin(self, guest: Guest, cursor: str, seen: Cursor) -> None:
+    async def _begin(self, guest: Guest, session: str, cursor: str, seen: Cursor) -> None:
         if self._transport is None:
             return
         audiences = audiences_of(
@@ -172,7 +173,9 @@ class StreamProtocol(asyncio.Protocol):
         life = self._streams.life_of(guest.claims.expires_at)
         now = asyncio.get_running_loop().time()
         beat = self._streams.hub.beat_seconds * random.uniform(0.9, 1.1)  # noqa: S311  # spreads beats
-        stream = Stream(guest.tenant_id, guest.device_id, audiences, sink, now + life, now + beat, seen.seq)
+        stream = Stream(
+            guest.tenant_id, guest.device_id, audiences, sink, now + life, now + beat, seen.seq, session
+        )
         head = response_head(HTTPStatus.OK, {**STREAM_HEADERS, "DPoP-Nonce": self._streams.door.nonce()})
         await self._streams.begin(stream, cursor, head, seen.epoch)
         self._opening.cancel()

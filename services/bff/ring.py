@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Entry:
     """One event: its sequence in the stream, its audience and number there, its frame.
 
-    `ends` names the control event with which it ends the streams that hear of it while it is new; empty for most.
+    `ends` names the control event with which it ends the streams that hear of it while it is new, and `reason` what they
+    are told; both are empty for most. With a `session` it ends the stream of that desk session alone.
     """
 
     seq: int
@@ -17,6 +18,8 @@ class Entry:
     n: int
     frame: bytes
     ends: str = ""
+    reason: str = ""
+    session: str = ""
 
 
 class Ring:

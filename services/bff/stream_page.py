@@ -9,7 +9,8 @@ ABOUT = """Server-sent events (WHATWG HTML §9.2) for this device, from `Last-Ev
 Each event has `audience`, its number there (`seq`) and that of its predecessor (`prev`), so that a hole is seen. Frames
 without `seq` are control: `hello` tells where each audience stands, `hb` that the line is alive, `reset` that the cursor is
 too old.
-The proof names this address. Connections end after a while; come back with the last id.
+The proof names this address. A desk session's `stream_url` names the session: the stream ends with it, and is refused
+(410 `BFF.SESSION_ENDED`) after it. Connections end after a while; come back with the last id.
 """
 
 
@@ -28,6 +29,12 @@ def pages(origin: str) -> dict[str, dict[str, Any]]:
                 "parameters": [
                     {"name": "Last-Event-ID", "in": "header", "required": False, **cursor},
                     {"name": "cursor", "in": "query", "required": False, **cursor},
+                    {
+                        "name": "session",
+                        "in": "query",
+                        "required": False,
+                        "schema": {"type": "string", "format": "uuid"},
+                    },
                 ],
                 "responses": {"200": {"description": "Frames, until the connection ends"}},
             }

@@ -13,6 +13,7 @@ from services.bff.door import KILL_SWITCH, Door
 from services.bff.feed_reader import FeedReader, first_kept, past_of
 from services.bff.frames import PADDING, Cursor, control_frame, retry_frame
 from services.bff.hub import Hub, Stream
+from services.bff.sessions.desks import Desks
 from services.bff.settings import Settings
 from services.bff.tails import Tails
 
@@ -28,10 +29,18 @@ class Streams:
     """The hub with what opening needs: the door, the bus for the past, the limits."""
 
     def __init__(
-        self, hub: Hub, door: Door, bus: Bus, reader: FeedReader, tails: Tails, settings: Settings
+        self,
+        hub: Hub,
+        door: Door,
+        desks: Desks,
+        bus: Bus,
+        reader: FeedReader,
+        tails: Tails,
+        settings: Settings,
     ) -> None:
         self.hub = hub
         self.door = door
+        self.desks = desks
         self.origin = settings.stream_origin
         self._bus = bus
         self._reader = reader
