@@ -87,6 +87,10 @@ class Process:
             stderr=self._log,
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
@@ -140,10 +144,12 @@ class Stage:
         await bus.close()
         await database.close()
 
-    async def start_bff(self, name: str, registry_url: str, options: dict[str, str]) -> Bff:
+    async def start_bff(
+        self, name: str, registry_url: str, options: dict[str, str], module: str = "services.bff"
+    ) -> Bff:
         api, stream = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
         environment = self._environment(api, stream, registry_url, options)
-        found = Bff(api, stream, self._start("services.bff", environment, name))
+        found = Bff(api, stream, self._start(module, environment, name))
         await eventually(lambda: answers(f"{api}/readyz"), 30, f"{name} ready")
         await eventually(lambda: answers(f"{stream}/livez"), 30, f"{name} listening")
         return found
