@@ -6,10 +6,12 @@ Bare publishing is the same publisher with the same headers and batches, without
 import asyncio
 import contextlib
 import logging
+import multiprocessing
 import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -21,7 +23,9 @@ import uvloop
 
 from bench.report import Report, arguments
 from chassis import outbox
+from chassis.bus import Bus
 from chassis.clock import SystemClock
+from chassis.db import Database
 from chassis.ids import uuid7
 from chassis.outbox import Lane
 from chassis.publisher import Outgoing, Publisher
@@ -34,6 +38,7 @@ from tests.infra import Databases, TestNats, TestPostgres
 BATCH = 1000
 RATE = 1000
 WRITERS = 8
+LANE = Lane("outbox", "REGISTRY")
 FILL = """
 insert into registry.outbox (event_id, tenant_id, subject, headers, payload)
 select gen_random_uuid(), null, $1, $2, $3 from generate_series(1, $4)
@@ -113,7 +118,7 @@ async def relayed(where: Place, count: int) -> float:
     await where.admin.execute(FILL, subject, orjson.dumps(headers), body, count)
     database = await where.databases.open("registry")
     bus = await where.nats.bus("registry")
-    relay = Relay(database, bus, Lane("outbox", "REGISTRY"), SystemClock(), RelaySettings(heartbeat=3600))
+    relay = Relay(database, bus, LANE, SystemClock(), RelaySettings(heartbeat=3600))
     started = time.perf_counter()
     task = asyncio.create_task(relay.run())
     while (await bus.js.stream_info("REGISTRY")).state.messages < count:
@@ -129,18 +134,58 @@ async def relayed(where: Place, count: int) -> float:
 
 
 async def latency(where: Place, seconds: float) -> list[float]:
-    """Milliseconds from commit to the hand of a pulling consumer, at a steady rate."""
+    """Milliseconds from commit to the hand of a pulling consumer, at a steady rate.
+
+    The relay leads here. Who writes is another process of the same service, whose relay stands by and tells of what was
+    written; who reads is a third one.
+    """
+    dsns, nats = where.databases.dsns("registry"), where.nats
+    address = Address(
+        dsns.database_url, dsns.worker_database_url, nats.url, nats.seed("registry"), nats.seed("audit")
+    )
     database = await where.databases.open("registry")
-    bus = await where.nats.bus("registry")
-    relay = Relay(database, bus, Lane("outbox", "REGISTRY"), SystemClock(), RelaySettings(heartbeat=3600))
+    relay = Relay(database, await nats.bus("registry"), LANE, SystemClock(), RelaySettings(heartbeat=3600))
+    leading = asyncio.create_task(relay.run())
+    while not relay.status()["leading"]:
+        await asyncio.sleep(0.05)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, spawn) as processes:
+        loop = asyncio.get_running_loop()
+        reading = loop.run_in_executor(processes, reader, address, seconds + 6)
+        committed = await loop.run_in_executor(processes, writer, address, seconds)
+        received = await reading
+    await end(leading)
+    return [(received[id_] - at) * 1000 for id_, at in committed.items() if id_ in received]
+
+
+@dataclass(frozen=True)
+class Address:
+    """What another process needs of this run's servers."""
+
+    database_url: str
+    worker_database_url: str
+    nats_url: str
+    registry_seed: str
+    audit_seed: str
+
+
+def writer(address: Address, seconds: float) -> dict[str, float]:
+    """Event id → when its transaction was committed (the machine's monotonic seconds)."""
+    return uvloop.run(write(address, seconds))
+
+
+async def write(address: Address, seconds: float) -> dict[str, float]:
+    quiet()
+    database = Database("registry", address.database_url, address.worker_database_url)
+    bus = Bus("registry", address.nats_url, address.registry_seed)
+    await bus.connect()
+    relay = asyncio.create_task(Relay(database, bus, LANE, SystemClock()).run())
     committed: dict[str, float] = {}
-    received: dict[str, float] = {}
-    tasks = [asyncio.create_task(relay.run()), asyncio.create_task(consume(where, received))]
-    await asyncio.sleep(1)
     tenant = uuid4()
+    await asyncio.sleep(2)
     ends = time.perf_counter() + seconds
 
-    async def write(offset: float) -> None:
+    async def say_regularly(offset: float) -> None:
         due = time.perf_counter() + offset
         while due < ends:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
@@ -150,21 +195,39 @@ async def latency(where: Place, seconds: float) -> list[float]:
             committed[str(id_)] = time.perf_counter()
             due += WRITERS / RATE
 
-    await asyncio.gather(*(write(place_ / RATE) for place_ in range(WRITERS)))
+    await asyncio.gather(*(say_regularly(place_ / RATE) for place_ in range(WRITERS)))
     await asyncio.sleep(1)
-    for task in tasks:
-        await end(task)
-    return [(received[id_] - at) * 1000 for id_, at in committed.items() if id_ in received]
+    await end(relay)
+    await bus.close()
+    await database.close()
+    return committed
 
 
-async def consume(where: Place, received: dict[str, float]) -> None:
+def reader(address: Address, seconds: float) -> dict[str, float]:
+    """Event id → when it was handed over."""
+    return uvloop.run(read(address, seconds))
+
+
+async def read(address: Address, seconds: float) -> dict[str, float]:
     """Audit's durable, pulled as the inbox pulls it."""
-    pull = Pull(await where.nats.bus("audit"), "REGISTRY", "audit-inbox")
-    while True:
+    quiet()
+    bus = Bus("audit", address.nats_url, address.audit_seed)
+    await bus.connect()
+    await bus.wait_connected()
+    pull = Pull(bus, "REGISTRY", "audit-inbox")
+    received: dict[str, float] = {}
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends:
         deliveries = await pull.next_batch(1.0)
         at = time.perf_counter()
         received.update((delivery.headers["ce-id"], at) for delivery in deliveries)
         await pull.ack(deliveries)
+    await bus.close()
+    return received
+
+
+def quiet() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
 async def fresh_stream(where: Place) -> None:
@@ -196,5 +259,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    quiet()
     uvloop.run(main())
