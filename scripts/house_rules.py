@@ -15,6 +15,7 @@ from pathlib import Path
 MAY_PUBLISH = (
     "chassis/bucket.py",
     "chassis/bus.py",
+    "chassis/direct.py",
     "chassis/publisher.py",
     "chassis/pull.py",
     "chassis/rpc.py",
@@ -28,6 +29,8 @@ MAY_IMPORT_NATS = (
     "tenantry/",
     "deploy/",
     "services/bff/feed_reader.py",
+    "services/bff/past.py",
+    "services/bff/evictions.py",
 )
 MAY_READ_ENVIRONMENT = ("chassis/settings.py", "tenantry/", "tests/", "bench/", "scripts/")
 MAY_COMMIT = ("chassis/db.py", "chassis/migrate.py", "tenantry/issuer/", "desktop/", "tests/")

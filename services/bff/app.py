@@ -25,6 +25,8 @@ from services.bff.streams import Streams
 from services.bff.tails import Tails
 
 SERVICE = "bff"
+DRAIN_SHARE = 0.75
+"""Of the time that the process has for its end; the rest is for what is in flight."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -60,5 +62,7 @@ def compose(settings: Settings) -> Service:
     streams = Streams(hub, door, bus, reader, Tails(hub, bus, database), settings)
     watched.on_change(streams.settings_changed)
     routes = api.router(database, door, clock, settings, tokens, switches, reader.cursor)
-    listener = StreamListener(streams, settings.host, settings.stream_port)
+    listener = StreamListener(
+        streams, settings.host, settings.stream_port, settings.drain_seconds * DRAIN_SHARE
+    )
     return shared.service([routes], [watched, reader], [listener], pages=pages(settings.stream_origin))

@@ -59,6 +59,11 @@ def audience_of(body: Any) -> str | None:
     return None
 
 
+def is_personal(audience: str) -> bool:
+    """Whether it is one member's or one device's; all others are shared by many."""
+    return audience.startswith(("o.", "d."))
+
+
 def audiences_of(
     member_id: str, device_id: UUID, properties: Iterable[str], roles: Iterable[str]
 ) -> frozenset[str]:

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from chassis.bus import Bus, BusUnavailable
 from chassis.db import Database
-from services.bff.feed_reader import first_behind, last_of
 from services.bff.hub import Hub
+from services.bff.past import first_behind, has_more, last_of
 from services.bff.projector import queries
 
 ON_ITS_WAY = timedelta(hours=1)
@@ -34,31 +34,35 @@ class Tails:
 
         Raises BusUnavailable.
         """
-        ring = self._hub.ring_of(tenant_id)
+        ring, tails = self._hub.ring_of(tenant_id), self._hub.tails_of(tenant_id)
         while True:
             floor = ring.floor
-            found = {} if ring.covers(start) else await self._before_the_ring(tenant_id, audiences, start)
-            await self._look_up(tenant_id, audiences)
+            found = (
+                {} if ring.covers(start) else await self._before_the_ring(tenant_id, audiences, start, floor)
+            )
+            await self._look_up(tenant_id, audiences, tails)
             if ring.floor == floor:
                 break  # else the ring may have dropped what was said meanwhile
         for entry in ring.after(start):
             if entry.audience in audiences:
                 found.setdefault(entry.audience, entry.n - 1)
         for audience in audiences:
-            if (tail := self._hub.tails.get((tenant_id, audience))) is not None:
+            if (tail := tails.get(audience)) is not None:
                 found.setdefault(audience, tail)
         return found
 
     async def _before_the_ring(
-        self, tenant_id: UUID, audiences: frozenset[str], start: int
+        self, tenant_id: UUID, audiences: frozenset[str], start: int, floor: int
     ) -> dict[str, int]:
+        if not await has_more(self._bus, tenant_id, start, floor):
+            return {}
         names = sorted(audiences)
         firsts = await asyncio.gather(*(first_behind(self._bus, tenant_id, name, start) for name in names))
         return {name: first - 1 for name, first in zip(names, firsts, strict=True) if first is not None}
 
-    async def _look_up(self, tenant_id: UUID, audiences: Iterable[str]) -> None:
+    async def _look_up(self, tenant_id: UUID, audiences: Iterable[str], tails: dict[str, int]) -> None:
         """Learn the tails of audiences of which nothing came since this process reads."""
-        unseen = [name for name in audiences if (tenant_id, name) not in self._hub.tails]
+        unseen = [name for name in audiences if name not in tails]
         if not unseen:
             return
         async with self._database.reading(tenant_id) as tx:
@@ -69,7 +73,7 @@ class Tails:
             row = numbered.get(audience)
             tail = 0 if row is None else await self._tail_of(tenant_id, audience, row["n"], row["changed_at"])
             if tail is not None:
-                self._hub.tails.setdefault((tenant_id, audience), tail)
+                tails.setdefault(audience, tail)
 
     async def _tail_of(self, tenant_id: UUID, audience: str, n: int, changed_at: datetime) -> int | None:
         last = await last_of(self._bus, tenant_id, audience)
