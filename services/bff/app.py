@@ -12,7 +12,7 @@ from chassis.switches import Switches
 from chassis.watched import Watched
 from contracts import settings as bucket
 from contracts.subjects import FEED
-from services.bff import api
+from services.bff import api, polling
 from services.bff.directory import Directory
 from services.bff.door import Door
 from services.bff.feed_reader import FeedReader
@@ -65,4 +65,9 @@ def compose(settings: Settings) -> Service:
     listener = StreamListener(
         streams, settings.host, settings.stream_port, settings.drain_seconds * DRAIN_SHARE
     )
-    return shared.service([routes], [watched, reader], [listener], pages=pages(settings.stream_origin))
+    return shared.service(
+        [routes, polling.router(streams, settings)],
+        [watched, reader],
+        [listener],
+        pages=pages(settings.stream_origin),
+    )

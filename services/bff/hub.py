@@ -15,7 +15,7 @@ from uuid import UUID
 from services.bff.ends import Ends
 from services.bff.frames import Cursor, control_frame
 from services.bff.ring import Entry, Ring
-from services.bff.rooms import Joined, Room, Sink, Stream, joined, last_word
+from services.bff.rooms import Joined, Room, Rooms, Sink, Stream, Watch, joined, last_word
 from services.bff.wheel import Wheel
 
 __all__ = ["Entry", "Hub", "Ring", "Sink", "Stream"]
@@ -67,12 +67,9 @@ class Hub:
     """About so much is joined into one write."""
     counters: Counters = field(default_factory=Counters)
     random: Random = field(default_factory=Random)
-    started_at: int = 0
     backlog: int = 0
     """Bytes said and not yet on their way."""
     parked: int = 0
-    _rooms: dict[UUID, Room] = field(default_factory=dict)
-    _rings_size: int = 0
     _streams: int = 0
     _queued: deque[Room] = field(default_factory=deque)
     _sweeps: deque[Sweep] = field(default_factory=deque)
@@ -82,7 +79,7 @@ class Hub:
     ends: Ends = field(default_factory=Ends)
 
     def __post_init__(self) -> None:
-        self.started_at = self.head
+        self._rooms = Rooms(self.head, self.ring_bytes, self.rings_bytes)
         self.on_work: Callable[[], None] = lambda: None
         """Called when there is work for `step` after there was none."""
 
@@ -97,45 +94,44 @@ class Hub:
 
     def ring_of(self, tenant_id: UUID) -> Ring:
         """The tenant's ring; one that is new holds nothing, and nothing was missed since this process reads."""
-        return self._room_of(tenant_id).ring
+        return self._rooms.of(tenant_id).ring
 
     def tails_of(self, tenant_id: UUID) -> dict[str, int]:
         """Audience → number of its last event up to the head, as far as known; what is added is kept."""
-        return self._room_of(tenant_id).tails
+        return self._rooms.of(tenant_id).tails
 
     def all_streams(self) -> list[Stream]:
-        return [stream for room in self._rooms.values() for stream in room.devices.values()]
+        return [stream for room in self._rooms for stream in room.devices.values()]
 
     def streams_of(self, tenant_id: UUID) -> list[Stream]:
-        room = self._rooms.get(tenant_id)
+        room = self._rooms.find(tenant_id)
         return list(room.devices.values()) if room else []
 
     def begin(self, epoch: str, head: int) -> None:
         """Another stream is read from here on: nothing of the last one counts, and everybody comes back."""
         for stream in self.all_streams():
             self.say_bye(stream, "epoch_changed")
-        self._rooms.clear()
+        self.wake_all()
+        self._rooms = Rooms(head, self.ring_bytes, self.rings_bytes)
         self._queued.clear()
         self._sweeps.clear()
         self.ends = Ends()
-        self._rings_size = self.backlog = 0
-        self.epoch, self.head, self.started_at = epoch, head, head
+        self.epoch, self.head, self.backlog = epoch, head, 0
         self._beat = (-1, b"")
 
     def take(self, tenant_id: UUID, entry: Entry, now: float) -> None:
         """The next message of the feed: into the ring, and on its way to everyone it is for."""
         self._now = now
         self.head = entry.seq
-        room = self._room_of(tenant_id)
+        room = self._rooms.of(tenant_id)
         room.tails[entry.audience] = entry.n
-        before = room.ring.size
-        if not room.ring.append(entry):
+        if not self._rooms.append(room, entry):
             self._mend(room)
-        self._rings_size += room.ring.size - before
-        if self._rings_size > self.rings_bytes:
-            self._bound_rings()
         if entry.ends:
             self.ends.remember(tenant_id, entry)
+        for watch in room.watches:
+            if entry.audience in watch.audiences:
+                watch.wake()
         if room.devices:
             room.window.append(entry)
             self.backlog += len(entry.frame)
@@ -226,7 +222,7 @@ class Hub:
         if (word := self.word_for(stream)) is not None:
             self._end(stream, control_frame(word, {"reason": word}))
             return
-        room = self._room_of(stream.tenant_id)
+        room = self._rooms.of(stream.tenant_id)
         earlier = room.devices.get(stream.device_id)
         if earlier is not None and earlier.generation > stream.generation:
             self._end(stream, replaced(stream))
@@ -240,9 +236,21 @@ class Hub:
         self._schedule(stream, now)
         self._catch_up(stream, now)
 
+    def watch(self, tenant_id: UUID, watch: Watch) -> None:
+        """Until `unwatch`, or until another stream is read."""
+        self._rooms.of(tenant_id).watches.add(watch)
+
+    def unwatch(self, tenant_id: UUID, watch: Watch) -> None:
+        self._rooms.of(tenant_id).watches.discard(watch)
+
+    def wake_all(self) -> None:
+        for room in self._rooms:
+            for watch in room.watches:
+                watch.wake()
+
     def evict(self, tenant_id: UUID, device_id: UUID, generation: int) -> None:
         """The device has opened a stream of that generation on another process: an older one here ends."""
-        room = self._rooms.get(tenant_id)
+        room = self._rooms.find(tenant_id)
         stream = room.devices.get(device_id) if room else None
         if stream is not None and stream.generation < generation:
             self._replace(stream)
@@ -383,21 +391,6 @@ class Hub:
         """Something of this tenant was not read: its streams come back, and are given it from the stream itself."""
         for stream in list(room.devices.values()):
             self.say_bye(stream, "gap")
-
-    def _room_of(self, tenant_id: UUID) -> Room:
-        room = self._rooms.get(tenant_id)
-        if room is None:
-            room = self._rooms[tenant_id] = Room(tenant_id, Ring(self.started_at, self.ring_bytes))
-            room.swept = self.head
-        return room
-
-    def _bound_rings(self) -> None:
-        """Over the limit for all rings, the largest gives way, by a good part, so that this is seldom."""
-        while self._rings_size > self.rings_bytes:
-            ring = max((room.ring for room in self._rooms.values()), key=lambda ring: ring.size)
-            before = ring.size
-            ring.shrink(before * 3 // 4)
-            self._rings_size -= before - ring.size
 
 
 def replaced(stream: Stream) -> bytes:

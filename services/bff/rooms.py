@@ -1,6 +1,6 @@
 """One tenant in the hub: its ring, its streams by what they hear, and what was said but not written yet. No I/O."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -91,6 +91,14 @@ class Stream:
         return entry.audience in self.shared or entry.audience in self.own
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Watch:
+    """Somebody who is not given anything, but woken when something is said to one of its audiences, or all ends."""
+
+    audiences: frozenset[str]
+    wake: Callable[[], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Joined:
     """Frames for one write. `ends`: the last of them is the last word of this stream."""
@@ -125,6 +133,7 @@ class Room:
     devices: dict[UUID, Stream] = field(default_factory=dict)
     tails: dict[str, int] = field(default_factory=dict)
     """Audience → number of its last event up to the head."""
+    watches: set[Watch] = field(default_factory=set)
     window: list[Entry] = field(default_factory=list)
     """Said, and not yet given to the streams."""
     swept: int = 0
@@ -186,3 +195,42 @@ class Room:
                 data = joined(entries, shared)
                 for stream in list(self._groups.get(shared, ())):
                     yield stream, data
+
+
+class Rooms:
+    """Those of a process. All rings together are bounded; one that is new holds nothing, and nothing was missed for it."""
+
+    def __init__(self, started_at: int, ring_bytes: int, rings_bytes: int) -> None:
+        self._started_at = started_at
+        self._ring_bytes = ring_bytes
+        self._rings_bytes = rings_bytes
+        self._size = 0
+        self._rooms: dict[UUID, Room] = {}
+
+    def __iter__(self) -> Iterator[Room]:
+        return iter(self._rooms.values())
+
+    def find(self, tenant_id: UUID) -> Room | None:
+        return self._rooms.get(tenant_id)
+
+    def of(self, tenant_id: UUID) -> Room:
+        room = self._rooms.get(tenant_id)
+        if room is None:
+            room = self._rooms[tenant_id] = Room(tenant_id, Ring(self._started_at, self._ring_bytes))
+        return room
+
+    def append(self, room: Room, entry: Entry) -> bool:
+        """Into the room's ring; False when it does not follow the last one there."""
+        before = room.ring.size
+        follows = room.ring.append(entry)
+        self._size += room.ring.size - before
+        while self._size > self._rings_bytes:
+            self._shrink_largest()
+        return follows
+
+    def _shrink_largest(self) -> None:
+        """By a good part, so that it is seldom."""
+        ring = max((room.ring for room in self), key=lambda ring: ring.size)
+        before = ring.size
+        ring.shrink(before * 3 // 4)
+        self._size -= before - ring.size

@@ -29,6 +29,8 @@ class Settings(ServiceSettings):
     max_streams: int = Field(default=20_000, ge=1)
     attach_rate: float = Field(default=1_000, gt=0)
     """Streams opened in a second; so many also at once after a quiet time. The others are sent away with a time."""
+    max_polls: int = Field(default=300, ge=1)
+    """Requests that wait for news at once; fewer than requests at all."""
     drain_seconds: float = Field(default=60.0, gt=0)
     """Of these, three quarters for the streams, which go evenly."""
     warm_messages: int = Field(default=10_000, ge=0)

@@ -5,7 +5,7 @@ import contextlib
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from uuid import UUID
 
 from chassis.bus import Bus
@@ -18,7 +18,7 @@ from services.bff.frames import PADDING, Cursor, control_frame, retry_frame
 from services.bff.hub import Hub, Sink, Stream
 from services.bff.limits import Admission, TokenBucket, share
 from services.bff.past import first_kept, pages_of
-from services.bff.ring import Ring
+from services.bff.ring import Entry, Ring
 from services.bff.settings import Settings
 from services.bff.tails import Tails
 
@@ -48,9 +48,9 @@ class Streams:
         )
         self._bus = bus
         self._reader = reader
-        self._tails = tails
+        self.tails = tails
         self._settings = settings
-        self._is_draining = False
+        self.is_draining = False
         self._cold = asyncio.Semaphore(COLD_REPLAYS)
 
     def new_stream(self, guest: Guest, audiences: frozenset[str], sink: Sink, admitted_at: int) -> Stream:
@@ -85,11 +85,11 @@ class Streams:
         `epoch` was the feed's before the door looked, as `stream.admitted_at` was its head. Raises NotHere when this
         process is behind the client or not reading yet.
         """
-        self._check_same(epoch)
+        self.check_same(epoch)
         self._reader.check_opened()
         start, reset = await self.start_of(stream.tenant_id, cursor)
-        last = await self._tails.as_of(stream.tenant_id, stream.audiences, start)
-        self._check_same(epoch)
+        last = await self.tails.as_of(stream.tenant_id, stream.audiences, start)
+        self.check_same(epoch)
         on_answer()
         stream.sink.write(head + self._opening(stream, start, reset, last))
         try:
@@ -101,9 +101,9 @@ class Streams:
         self.hub.attach(stream, start, asyncio.get_running_loop().time())
         self._end_if_disabled(stream)  # it was admitted a while ago
 
-    def _check_same(self, epoch: str) -> None:
+    def check_same(self, epoch: str) -> None:
         """Neither did the process begin to stop nor the feed begin anew."""
-        if self._is_draining or self.hub.epoch != epoch:
+        if self.is_draining or self.hub.epoch != epoch:
             raise NotHere("this process stops, or reads another feed now")
 
     async def start_of(self, tenant_id: UUID, cursor: str) -> tuple[int, str | None]:
@@ -146,13 +146,13 @@ class Streams:
         while not ring.covers(start) and self.hub.word_for(stream) is None:
             await self._drained(stream)
             async with self._cold:
-                start = await self._replay_some(stream, start, ring, epoch)
-            self._check_same(epoch)
+                start = await self._replay_some(stream, start, ring)
+            self.check_same(epoch)
         return start
 
-    async def _replay_some(self, stream: Stream, start: int, ring: Ring, epoch: str) -> int:
+    async def _replay_some(self, stream: Stream, start: int, ring: Ring) -> int:
         """Pages until the ring goes on, the reader is slow, or what the door saw has changed."""
-        async with contextlib.aclosing(pages_of(self._bus, epoch, stream.tenant_id, start, ring)) as pages:
+        async with contextlib.aclosing(self.past(stream.tenant_id, start)) as pages:
             async for entries in pages:
                 if self.hub.word_for(stream) is not None:
                     return start
@@ -161,6 +161,10 @@ class Streams:
                 if stream.sink.unsent() > self.hub.unsent_bytes:
                     return start
         return max(start, ring.floor)
+
+    def past(self, tenant_id: UUID, start: int) -> AsyncGenerator[list[Entry], None]:
+        """The tenant's events behind `start` up to where its ring begins."""
+        return pages_of(self._bus, self.hub.epoch, tenant_id, start, self.hub.ring_of(tenant_id))
 
     async def _drained(self, stream: Stream) -> None:
         """A slow reader waits outside, where it holds up nobody else's replay, and not for ever."""
@@ -176,6 +180,7 @@ class Streams:
             return
         for stream in self.hub.all_streams():
             self._end_if_disabled(stream)
+        self.hub.wake_all()
 
     def _end_if_disabled(self, stream: Stream) -> None:
         if not self.door.is_open_for(stream.tenant_id):
@@ -183,8 +188,9 @@ class Streams:
             self.hub.say_bye(stream, "disabled", told)
 
     def stop_admitting(self) -> None:
-        """From here on whoever comes is sent elsewhere."""
-        self._is_draining = True
+        """From here on whoever comes is sent elsewhere; who waits for news is answered."""
+        self.is_draining = True
+        self.hub.wake_all()
 
     def drain(self, passed: float, left: float) -> int:
         """Some of the streams go elsewhere, all of them within `left` seconds; how many are still here.

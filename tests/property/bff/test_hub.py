@@ -49,12 +49,12 @@ class Reader:
         self.waiting.clear()
 
 
-def new_hub(ring_bytes: int = 1_000_000) -> Hub:
+def new_hub(ring_bytes: int = 1_000_000, rings_bytes: int = 10_000_000) -> Hub:
     return Hub(
         epoch=EPOCH,
         head=0,
         ring_bytes=ring_bytes,
-        rings_bytes=10_000_000,
+        rings_bytes=rings_bytes,
         unsent_bytes=300,
         parked_seconds=30,
         beat_seconds=20,
@@ -327,8 +327,7 @@ def test_an_event_that_does_not_follow_the_last_one_of_its_tenant_sends_its_stre
 
 
 def test_all_rings_together_stay_within_their_bound() -> None:
-    hub = new_hub(ring_bytes=4_000)
-    hub.rings_bytes = 20_000
+    hub = new_hub(ring_bytes=4_000, rings_bytes=20_000)
     for seq in range(1, 5_001):
         hub.take(UUID(int=seq % 50 + 1), entry(seq, "all"), 0.0)
     rings = [hub.ring_of(UUID(int=number)) for number in range(1, 51)]
