@@ -13,6 +13,7 @@ from chassis.watched import Watched
 from contracts import settings as bucket
 from contracts.subjects import FEED
 from services.bff import api, polling
+from services.bff.controls import Controls
 from services.bff.directory import Directory
 from services.bff.door import Door
 from services.bff.feed_reader import FeedReader
@@ -59,15 +60,16 @@ def compose(settings: Settings) -> Service:
         beat_seconds=settings.stream_heartbeat,
     )
     reader = FeedReader(bus, hub, settings.warm_messages)
-    streams = Streams(hub, door, bus, reader, Tails(hub, bus, database), settings)
-    watched.on_change(streams.settings_changed)
+    controls = Controls(hub, switches, clock)
+    streams = Streams(door, bus, reader, Tails(hub, bus, database), controls, settings)
+    watched.on_change(controls.settings_changed)
     routes = api.router(database, door, clock, settings, tokens, switches, reader.cursor)
     listener = StreamListener(
         streams, settings.host, settings.stream_port, settings.drain_seconds * DRAIN_SHARE
     )
     return shared.service(
         [routes, polling.router(streams, settings)],
-        [watched, reader],
+        [watched, reader, controls],
         [listener],
         pages=pages(settings.stream_origin),
     )

@@ -65,7 +65,7 @@ class FeedReader:
 
     def __init__(self, bus: Bus, hub: Hub, warm_messages: int) -> None:
         self._bus = bus
-        self._hub = hub
+        self.hub = hub
         self._warm = warm_messages
         self.opened = asyncio.Event()
 
@@ -77,7 +77,7 @@ class FeedReader:
     def cursor(self) -> str:
         """Where this process stands. Raises FeedNotRead."""
         self.check_opened()
-        return str(Cursor(self._hub.epoch, self._hub.head))
+        return str(Cursor(self.hub.epoch, self.hub.head))
 
     async def run(self) -> None:
         while True:
@@ -93,13 +93,13 @@ class FeedReader:
     async def _follow(self) -> None:
         """Read one stream for as long as it is the same one: another by that name begins a new epoch."""
         epoch, start, last = await position_of(self._bus, self._warm)
-        self._hub.begin(epoch, start)
+        self.hub.begin(epoch, start)
         config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=start + 1)
         subscription = await self._bus.js.subscribe(
             f"{FEED_PREFIX}.>", stream=FEED, ordered_consumer=True, config=config, cb=self._take
         )
         try:
-            while self._hub.head < last and self._bus.is_connected:
+            while self.hub.head < last and self._bus.is_connected:
                 await asyncio.sleep(LOOK_SECONDS / 10)
             self.opened.set()
             await self._until_rebuilt(epoch)
@@ -120,13 +120,13 @@ class FeedReader:
                 looked_at = connections
 
     async def _take(self, message: Msg) -> None:
-        found = entry_of(message, self._hub.epoch)
+        found = entry_of(message, self.hub.epoch)
         if found is None:
-            self._hub.passed(message.metadata.sequence.stream)
+            self.hub.passed(message.metadata.sequence.stream)
             return
-        while self._hub.is_behind:
+        while self.hub.is_behind:
             await asyncio.sleep(BEHIND_SECONDS)
-        self._hub.take(*found, asyncio.get_running_loop().time())
+        self.hub.take(*found, asyncio.get_running_loop().time())
 
 
 def entry_from(headers: Mapping[str, str], data: bytes, seq: int, epoch: str) -> Entry:

@@ -76,3 +76,7 @@ returning expires_at;
 -- name: session_in_use^
 select session_id, property, opened_at, expires_at from session
 where tenant_id = :tenant_id::uuid and device_id = :device_id::uuid and closed_at is null;
+
+-- name: app_of_device^
+select app_version, os from session
+where tenant_id = :tenant_id::uuid and device_id = :device_id::uuid and closed_at is null;

@@ -27,11 +27,13 @@ class Stream:
 
     `ends_at` and `warns_at` are seconds of the hub's clock: when it is told to come back (`last_word` says why) and
     before that, that it soon will be. `admitted_at` is where the feed stood before the door looked, `generation`
-    orders the streams of a device over all processes, `exp` is when its token ends (seconds of the epoch, 0: unknown).
+    orders the streams of a device over all processes, `exp` is when its token ends (seconds of the epoch, 0: unknown),
+    `app` the desktop's platform and version, empty where they are not known.
     """
 
     __slots__ = (
         "admitted_at",
+        "app",
         "beats_at",
         "device_id",
         "ends_at",
@@ -75,6 +77,7 @@ class Stream:
         self.admitted_at = admitted_at
         self.generation = generation
         self.exp = exp
+        self.app = ("", "")
         self.position = 0
         """Everything for it up to here was written, or was before its time."""
         self.parked_at: float | None = None

@@ -10,12 +10,13 @@ from uuid import UUID
 
 from chassis.bus import Bus
 from chassis.errors import Transient
-from services.bff.bounds import COLD_REPLAYS, DISABLED_SECONDS
-from services.bff.door import KILL_SWITCH, Door, Guest
+from services.bff.bounds import COLD_REPLAYS
+from services.bff.controls import Controls
+from services.bff.door import Door, Guest
 from services.bff.evictions import Evictions
 from services.bff.feed_reader import FeedReader
 from services.bff.frames import PADDING, Cursor, control_frame, retry_frame
-from services.bff.hub import Hub, Sink, Stream
+from services.bff.hub import Sink, Stream
 from services.bff.limits import Admission, TokenBucket, share
 from services.bff.past import first_kept, pages_of
 from services.bff.ring import Entry, Ring
@@ -37,10 +38,17 @@ class Streams:
     """The hub with what opening needs: the door, the bus for the past, the limits."""
 
     def __init__(
-        self, hub: Hub, door: Door, bus: Bus, reader: FeedReader, tails: Tails, settings: Settings
+        self,
+        door: Door,
+        bus: Bus,
+        reader: FeedReader,
+        tails: Tails,
+        controls: Controls,
+        settings: Settings,
     ) -> None:
-        self.hub = hub
+        self.hub = hub = reader.hub
         self.door = door
+        self.controls = controls
         self.origin = settings.stream_origin
         self.evictions = Evictions(bus, hub)
         self.admission = Admission(
@@ -88,6 +96,7 @@ class Streams:
         self.check_same(epoch)
         self._reader.check_opened()
         start, reset = await self.start_of(stream.tenant_id, cursor)
+        stream.app = await self.tails.app_of(stream.tenant_id, stream.device_id)
         last = await self.tails.as_of(stream.tenant_id, stream.audiences, start)
         self.check_same(epoch)
         on_answer()
@@ -99,7 +108,7 @@ class Streams:
             raise
         # From the last test of what the ring covers to the end of `attach` nothing is awaited: it gets nothing meanwhile.
         self.hub.attach(stream, start, asyncio.get_running_loop().time())
-        self._end_if_disabled(stream)  # it was admitted a while ago
+        self.controls.check(stream)
 
     def check_same(self, epoch: str) -> None:
         """Neither did the process begin to stop nor the feed begin anew."""
@@ -173,19 +182,6 @@ class Streams:
             if time.monotonic() > deadline:
                 raise NotHere("the reader does not take what it asked for")
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
-
-    def settings_changed(self, key: str) -> None:
-        """Ends the streams of every tenant for which the door was switched off; the next request is refused as well."""
-        if not key.endswith(f".{KILL_SWITCH}"):
-            return
-        for stream in self.hub.all_streams():
-            self._end_if_disabled(stream)
-        self.hub.wake_all()
-
-    def _end_if_disabled(self, stream: Stream) -> None:
-        if not self.door.is_open_for(stream.tenant_id):
-            told = control_frame("tenant.disabled", {"retry_after": DISABLED_SECONDS})
-            self.hub.say_bye(stream, "disabled", told)
 
     def stop_admitting(self) -> None:
         """From here on whoever comes is sent elsewhere; who waits for news is answered."""

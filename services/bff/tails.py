@@ -1,4 +1,4 @@
-"""Where each audience of a stream stood at a cursor: what `hello` tells, so that the client notices a hole.
+"""What is looked up for an opening: above all where each audience stood at the cursor, so that the client sees a hole.
 
 The reader of FEED keeps the last number of each audience that it has seen. One that it has not seen is looked up once:
 in FEED, and when all of it has expired there, in the table that numbers the feed.
@@ -14,6 +14,7 @@ from chassis.db import Database
 from services.bff.hub import Hub
 from services.bff.past import first_behind, has_more, last_of
 from services.bff.projector import queries
+from services.bff.versions import app_of
 
 ON_ITS_WAY = timedelta(hours=1)
 """From its number to FEED an event takes a moment, or as long as the bus is away; FEED keeps it for days."""
@@ -28,6 +29,12 @@ class Tails:
         self._hub = hub
         self._bus = bus
         self._database = database
+
+    async def app_of(self, tenant_id: UUID, device_id: UUID) -> tuple[str, str]:
+        """(platform, version) that the device's open session names; empty without one."""
+        async with self._database.reading(tenant_id) as tx:
+            row = await queries.app_of_device(tx, tenant_id=tenant_id, device_id=device_id)
+        return ("", "") if row is None else app_of(row["os"], row["app_version"])
 
     async def as_of(self, tenant_id: UUID, audiences: frozenset[str], start: int) -> dict[str, int]:
         """Audience → number of its last event up to `start`. Holds for as long as the caller awaits nothing.

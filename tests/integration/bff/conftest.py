@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import httpx
 import pytest
 
 from chassis.db import Database
+from services.registry.tenants import operations as tenants
+from services.registry.tenants.model import Ladder
 from tests.infra import Databases, TestNats, TestPostgres
 from tests.integration.bff.desk import Desk
 from tests.integration.bff.stage import LARGE, SMALL, Bff, Issuer, Stage, nowhere
@@ -98,3 +101,23 @@ def new_desk(stage: Stage, bff_data: Database) -> NewDesk:
 @pytest.fixture
 def logs(stage: Stage) -> Path:
     return stage.folder
+
+
+@pytest.fixture
+async def registry(postgres: TestPostgres, bff_database: str) -> AsyncIterator[Database]:
+    databases = Databases(postgres, bff_database)
+    yield await databases.open("registry")
+    await databases.close()
+
+
+@pytest.fixture
+async def hotel(registry: Database, new_desk: NewDesk) -> Desk:
+    """Of a tenant that the registry knows."""
+    found = await new_desk()
+    tenant = found.tenant_id
+    asked = tenants.NewTenant(f"t-{tenant.hex[-12:]}", "Hotel", "real", "en", "Europe/Berlin", None)
+    async with registry.transaction(tenant) as tx:
+        await tenants.start_trial(
+            tx, tenant, asked, str(tenant), f"org-{tenant}", datetime.now(UTC), Ladder()
+        )
+    return found

@@ -2,17 +2,13 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from chassis.db import Database
-from services.registry.tenants import operations as tenants
-from services.registry.tenants.model import Ladder
-from tests.infra import Databases, TestPostgres, eventually
+from tests.infra import eventually
 from tests.integration.bff.conftest import NewDesk
 from tests.integration.bff.desk import Desk
 from tests.integration.bff.stage import BASE, STREAM, Bff, Stage
@@ -23,23 +19,8 @@ SWITCH = "bff_backoffice_enabled"
 
 
 @pytest.fixture
-async def registry(postgres: TestPostgres, bff_database: str) -> AsyncIterator[Database]:
-    databases = Databases(postgres, bff_database)
-    yield await databases.open("registry")
-    await databases.close()
-
-
-@pytest.fixture
-async def desk(registry: Database, new_desk: NewDesk) -> Desk:
-    """Of a tenant that the registry knows."""
-    found = await new_desk()
-    tenant = found.tenant_id
-    asked = tenants.NewTenant(f"t-{tenant.hex[-12:]}", "Hotel", "real", "en", "Europe/Berlin", None)
-    async with registry.transaction(tenant) as tx:
-        await tenants.start_trial(
-            tx, tenant, asked, str(tenant), f"org-{tenant}", datetime.now(UTC), Ladder()
-        )
-    return found
+def desk(hotel: Desk) -> Desk:
+    return hotel
 
 
 async def switch(stage: Stage, registry: Database, desk: Desk, *, on: bool | None) -> None:
