@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,7 @@ LONGEST_TOKEN = 128
 """A subject of the feed has at most 200 characters."""
 
 
+@lru_cache(maxsize=10_000)
 def token(text: str) -> str:
     """An audience's name as one NATS subject token; two names never give the same one."""
     escaped = "".join(

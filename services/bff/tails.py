@@ -56,7 +56,7 @@ class Tails:
         for audience in audiences:
             if (tail := tails.get(audience)) is not None:
                 found.setdefault(audience, tail)
-        return found
+        return dict(sorted(found.items()))
 
     async def _before_the_ring(
         self, tenant_id: UUID, audiences: frozenset[str], start: int, floor: int
