@@ -73,11 +73,13 @@ soak: setup ## The long fault runs
 bench: setup ## All benchmarks; their figures are kept in docs/performance.md
 	@$(BIN)/python -m bench
 
-lock: setup ## Refresh requirements.lock and requirements-dev.lock from pyproject.toml
+lock: setup ## Refresh requirements*.lock from pyproject.toml, package-lock.json from package.json
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements-dev.lock
 	@$(BIN)/uv pip compile --group node --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements-node.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock
 	@cd tests/node && $(NPM) update --save --silent
+	@$(BIN)/python -m scripts.lean_lock tests/node/package-lock.json
 
 clean: ## Remove the virtual environment, caches and the local data folder
 	rm -rf $(VENV) .tenantry .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

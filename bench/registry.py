@@ -45,7 +45,7 @@ from services.registry.api_keys.peppers import Peppers
 from services.registry.entitlements import api as entitlements
 from services.registry.settings import Settings
 from services.registry.tenants import operations as tenants
-from services.registry.tenants.api import Changes
+from services.registry.tenants.changes import TenantChanges
 from services.registry.tenants.model import Ladder
 from tests.infra import Databases, TestNats, TestPostgres, eventually, free_port
 
@@ -101,7 +101,7 @@ def empty() -> APIRouter:
 
 
 async def serve(place: Place, core: int, ready: Connection) -> None:
-    """Both endpoints in one application, until the process is ended."""
+    """All three endpoints in one application, until the process is ended."""
     os.sched_setaffinity(0, {core})
     settings = settings_of(place)
     database = Database("registry", place.database_url, place.worker_database_url)
@@ -112,7 +112,9 @@ async def serve(place: Place, core: int, ready: Connection) -> None:
     verifier = TokenVerifier(ISSUER, "registry", clock)
     verifier._keys = OneKey(place.public_jwk)  # noqa: SLF001  # no issuer in a benchmark
     authenticate = Authenticate(verifier)
-    claims = entitlements.router(database, authenticate, clock, Changes(database, clock, settings))
+    claims = entitlements.router(
+        database, authenticate, clock, TenantChanges(database, clock, settings.ladder)
+    )
     routers = [*found.routers(authenticate, PageTokens(b"made-up")), claims, empty()]
     app = create_api(
         service="registry", version="1", routers=routers, health=Health({}), max_body_bytes=1_048_576,

@@ -49,7 +49,7 @@ def header_name(name: bytes) -> str | None:
 
 
 class LeanClient(Client):
-    """The library's client, whose requests can be cancelled at any moment and which reads headers in half of its time."""
+    """The library's client with three of its faults mended: cancelling, flushing, and slow reading of headers."""
 
     async def request(
         self,
@@ -65,6 +65,19 @@ class LeanClient(Client):
                 return await super().request(subject, payload, None, old_style, headers)  # type: ignore[arg-type]
         except nats.errors.TimeoutError:
             raise
+        except TimeoutError as error:
+            raise nats.errors.TimeoutError from error
+
+    async def flush(self, timeout: float = 10) -> None:  # noqa: ASYNC109  # the library's signature
+        """The library's ping overtakes what it has not written yet, so that its answer proves nothing."""
+        answered = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(timeout):
+                if self._transport is not None and self._pending:
+                    self._transport.writelines(self._pending)
+                    self._pending, self._pending_data_size = [], 0
+                await self._send_ping(answered)
+                await answered
         except TimeoutError as error:
             raise nats.errors.TimeoutError from error
 

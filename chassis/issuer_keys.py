@@ -10,6 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from chassis.errors import Transient
+from chassis.outgoing import http_client
 from chassis.proof_keys import b64url_bytes
 
 log = structlog.get_logger(__name__)
@@ -72,7 +73,7 @@ class IssuerKeys:
 
     async def _read(self) -> dict[str, Any]:
         try:
-            async with httpx.AsyncClient(timeout=FETCH_SECONDS, trust_env=False) as http:
+            async with http_client(timeout=FETCH_SECONDS) as http:
                 found = await _json(http, f"{self._issuer}/.well-known/openid-configuration")
                 keys = await _json(http, address_of_keys(found, self._issuer))
             # An issuer may publish keys of kinds that we do not know; the others still count.

@@ -3,11 +3,11 @@
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import orjson
-from fastapi import Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from chassis.errors import DomainError
 from chassis.proof_keys import b64url, b64url_bytes
@@ -30,6 +30,26 @@ class Page:
 
     items: Sequence[Any]
     next_page_token: str | None
+
+
+class PageAsked:
+    """What a caller asks of a list: where to go on, and for how many."""
+
+    def __init__(
+        self,
+        request: Request,
+        response: Response,
+        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
+        page_token: Annotated[str | None, Query(max_length=500)] = None,
+    ) -> None:
+        self.request = request
+        self.response = response
+        self.size = page_size
+        self.token = page_token
+
+
+Paged = Annotated[PageAsked, Depends()]
+"""A parameter of every endpoint that answers a list by pages."""
 
 
 class PageTokens:
@@ -55,6 +75,11 @@ class PageTokens:
         after: list[Any] = orjson.loads(body)
         return after
 
+    def open(self, asked: PageAsked, scope: Mapping[str, Any], *key: str) -> "Listing":
+        """The page that is asked for, of rows in the order of the columns `key`. Raises PageTokenInvalid."""
+        after = self.read(scope, asked.token) if asked.token else [None] * len(key)
+        return Listing(self, asked, scope, dict(zip(key, after, strict=True)))
+
     def page(
         self, rows: Sequence[Mapping[str, Any]], size: int, scope: Mapping[str, Any], key: Sequence[str]
     ) -> Page:
@@ -67,6 +92,28 @@ class PageTokens:
         bound = orjson.dumps(scope, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
         framed = len(bound).to_bytes(4, "big") + bound + body
         return hmac.digest(self._secret, framed, "sha256")[:MAC_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page while it is being answered."""
+
+    tokens: PageTokens
+    asked: PageAsked
+    scope: Mapping[str, Any]
+    after: Mapping[str, Any]
+    """The key of the last row that the caller has; on the first page each part of it is None."""
+
+    @property
+    def most(self) -> int:
+        """So many rows are to be read: the one more says that there is a next page."""
+        return self.asked.size + 1
+
+    def answer(self, name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The body, with the rows under `name`; the address of the next page is put into the headers."""
+        page = self.tokens.page(rows, self.asked.size, self.scope, list(self.after))
+        link_next(self.asked.request, self.asked.response, page.next_page_token)
+        return {name: page.items, "next_page_token": page.next_page_token}
 
 
 def link_next(request: Request, response: Response, token: str | None) -> None:

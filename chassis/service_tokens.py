@@ -12,6 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from chassis.errors import Transient
+from chassis.outgoing import http_client
 
 RENEW_BEFORE_SECONDS = 60.0
 ASSERTION_SECONDS = 60
@@ -86,7 +87,7 @@ class ServiceTokens:
             "audience": audience,
         }
         try:
-            async with httpx.AsyncClient(timeout=5.0, trust_env=False) as http:
+            async with http_client(timeout=5.0) as http:
                 answer = (await http.post(url, data=form)).raise_for_status().json()
             return str(answer["access_token"]), float(answer["expires_in"])
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:

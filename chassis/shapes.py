@@ -8,10 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-MAPS = frozenset({"config", "counts", "dependencies", "floors", "parts", "role_map", "trial_quota"})
-"""Members whose own names are data, not words of the contract."""
-FREE = frozenset({"default", "effective", "value"})
-"""Members whose type is data: values of flags, of floors, of synchronised records."""
+from contracts.http_examples import FREE, MAPS
+
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 

@@ -93,6 +93,7 @@ TITLES: dict[str, tuple[str, str]] = {
         "Il faut au moins un administrateur informatique",
     ),
     "REGISTRY.PROPERTY_NOT_FOUND": ("There is no such property", "Cet établissement n'existe pas"),
+    "REGISTRY.PROPERTY_UNKNOWN": ("The tenant has no such property", "Le client n'a pas cet établissement"),
     "REGISTRY.PROPERTY_TAKEN": ("The property exists already", "Cet établissement existe déjà"),
     "REGISTRY.PROPERTY_IN_USE": ("The property is in use", "Cet établissement est utilisé"),
     "REGISTRY.SCOPE_NOT_FOUND": ("There is no such scope", "Ce périmètre n'existe pas"),
@@ -134,6 +135,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "SYNC.PRODUCER_FENCED": ("A newer producer has taken over", "Un producteur plus récent a pris le relais"),
     "SYNC.SCOPE_REFUSED": ("The scope is not yours", "Ce périmètre n'est pas le vôtre"),
     "SYNC.TENANT_FROZEN": ("The tenant is frozen", "Le compte de ce client est gelé"),
+    "SYNC.PAUSED": ("Sync is paused", "La synchronisation est suspendue"),
     "AUDIT.EMPTY_LOG": ("There is no signed checkpoint yet", "Aucun point de contrôle signé pour le moment"),
     "AUDIT.LEAF_NOT_FOUND": (
         "The signed tree has no such leaf",

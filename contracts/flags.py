@@ -48,6 +48,9 @@ def told(value: object) -> str:
     return f"the {type(value).__name__} {str(value)[:60]!r}"
 
 
+UNREAD = "Nothing reads it yet."
+"""Ends what is told about a flag that may be set and changes nothing, so that nobody relies on it."""
+
 DECLARED: tuple[Flag, ...] = (
     Flag(
         "bff_backoffice_enabled",
@@ -62,7 +65,7 @@ DECLARED: tuple[Flag, ...] = (
         "bool",
         default=False,
         scope="tenant",
-        about="Sync takes no new handshakes; desktops keep their queue.",
+        about="Sync takes no new handshakes; desktops work offline and keep their queue. What is running goes on.",
         blocks_when=True,
     ),
     Flag(
@@ -70,7 +73,7 @@ DECLARED: tuple[Flag, ...] = (
         "bool",
         default=False,
         scope="tenant",
-        about="No lock action is sent to a vendor. Halted for the platform, resumed per tenant.",
+        about=f"No lock action is sent to a vendor. Halted for the platform, resumed per tenant. {UNREAD}",
         blocks_when=True,
     ),
     Flag(
@@ -78,14 +81,15 @@ DECLARED: tuple[Flag, ...] = (
         "bool",
         default=False,
         scope="platform",
-        about="Forced logouts are not broadcast; a revocation works at the next refresh of the token.",
+        about="Forced logouts are not broadcast; a revocation works at the next refresh of the token. "
+        f"{UNREAD}",
     ),
     Flag(
         "ai_assist_enabled",
         "bool",
         default=False,
         scope="tenant",
-        about="The AI surfaces are shown and their decisions taken in.",
+        about="Desktops are told to show the AI surfaces; no decision is taken in yet.",
         is_feature=True,
     ),
     Flag(
@@ -93,7 +97,7 @@ DECLARED: tuple[Flag, ...] = (
         "int",
         default=2,
         scope="tenant",
-        about="Actions of this risk and above (0 to 3) need a recent second factor.",
+        about=f"Actions of this risk and above (0 to 3) need a recent second factor. {UNREAD}",
         most=3,
     ),
     Flag(
@@ -101,7 +105,7 @@ DECLARED: tuple[Flag, ...] = (
         "string",
         default="standard",
         scope="tenant",
-        about="Name of the bundle of colours and pictures that the portal and desktops show.",
+        about=f"Name of the bundle of colours and pictures that the portal and desktops show. {UNREAD}",
         pattern="[a-z0-9][a-z0-9-]{0,62}",
     ),
 )

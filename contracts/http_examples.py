@@ -10,6 +10,10 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "http"
 JSON = "application/json"
+MAPS = frozenset({"config", "counts", "dependencies", "floors", "parts", "role_map", "trial_quota"})
+"""Members whose own names are data, not words of the contract."""
+FREE = frozenset({"default", "effective", "value"})
+"""Members whose type is data: values of flags, of floors, of synchronised records."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ class ResetDone(Answer):
     checksum: Checksum
 
 
-class ActionAsked(Answer):
+class ActionAsked(BaseModel):
     """Body of `POST /v1/tenants/{id}/actions/{action}`; the same `action_id` acts once, however often it is sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

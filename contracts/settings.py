@@ -14,7 +14,7 @@ BUCKET = "settings"
 STREAM = f"KV_{BUCKET}"
 PREFIX = f"$KV.{BUCKET}."
 READERS = ("bff", "sync")
-"""The services that watch the bucket."""
+"""The services that may watch the bucket."""
 PLATFORM = "_"
 
 

@@ -18,7 +18,7 @@ from desktop.session import DeskSession, Sessions
 from desktop.signin import Browser, SignIn
 from desktop.store import Mutation, Store
 from desktop.stream import OnEvent, Stream
-from desktop.sync import Sync
+from desktop.sync import Sync, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +100,20 @@ class Desktop:
         return self.store.enqueue(collection, key, type_, args, at=at)
 
     async def sync(self, scope: str) -> None:
-        """Hand the queue in and take in what is new in `scope`."""
+        """Hand the queue in and take in what is new in `scope`. Raises NotNow while the server is paused."""
+        await self._sync().run(scope)
+
+    async def sync_patiently(self, scope: str, wait: Wait = asyncio.sleep) -> None:
+        """As `sync`; a server that is paused is asked again when it said. Work and queueing go on beside it."""
+        await self._sync().run_patiently(scope, wait)
+
+    def _sync(self) -> Sync:
         base = f"{self.places.bff}/sync"
-        await Sync(self.door, self.store, base, device_id=self.device_id, app_version=self.app_version).run(
-            scope
-        )
+        return Sync(self.door, self.store, base, device_id=self.device_id, app_version=self.app_version)
 
     async def close(self) -> None:
-        with contextlib.suppress(
-            Refused
-        ):  # a stream that was refused has said so; everything else is closed all the same
+        # A stream that was refused has said so; everything else is closed all the same.
+        with contextlib.suppress(Refused):
             await self.go_offline()
         await self.http.aclose()
         self.store.close()

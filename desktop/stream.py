@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from desktop.door import Door, problem_of, wants_nonce
-from desktop.errors import Offline, Refused
+from desktop.door import Door, refusal_of, wants_nonce
+from desktop.errors import Offline
 from desktop.store import Store
 
 QUIET_LIMIT_SECONDS = 50.0
@@ -69,9 +69,6 @@ class Stream:
                 await self._connect_once()
             except (Offline, httpx.TransportError, TimeoutError, MissedEvent):
                 pass
-            except Refused as refused:
-                if refused.status not in {429, 503}:
-                    raise
             finally:
                 self.opened.clear()
             await asyncio.sleep(self._backoff.next())
@@ -90,7 +87,7 @@ class Stream:
                     return
                 await answer.aread()
                 if not wants_nonce(answer):
-                    raise Refused(answer.status_code, problem_of(answer))
+                    raise refusal_of(answer)
 
     async def _follow(self, source: EventSource) -> None:
         async for event in source.aiter_sse():

@@ -4,16 +4,22 @@ A page and its cursor are committed together; a mutation is settled by the serve
 lost answer is asked for again and applied once.
 """
 
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from desktop.door import Door
-from desktop.errors import Refused
+from desktop.errors import NotNow, Refused
 from desktop.store import Store
 
 PUSH_LIMIT = 100
 PULL_LIMIT = 500
 SCHEMA_VERSION = 1
 SCHEMA_HASH = "shift_notes-1"
+
+Wait = Callable[[float], Awaitable[None]]
+"""Waits so many seconds."""
 
 
 class Sync:
@@ -29,6 +35,7 @@ class Sync:
     async def run(self, scope: str) -> None:
         """One round: handshake, push all that is queued, pull to the head. Raises Offline; calling again goes on.
 
+        Raises NotNow while the server is paused: the queue is kept, and `after` so many seconds it may be asked again.
         Raises Refused when the server does not take the queue (a frozen tenant, say), after having pulled all the same.
         """
         shaken = await self.handshake(scope)
@@ -42,6 +49,17 @@ class Sync:
             await self.pull(scope, page)
             raise
         await self.pull(scope, page)
+
+    async def run_patiently(self, scope: str, wait: Wait = asyncio.sleep) -> None:
+        """Rounds until one comes to its end; in between the server is left alone for as long as it asked.
+
+        Raises as `run`, but not NotNow. Up to half as long again is waited, so that desktops do not come back all at once.
+        """
+        while True:
+            try:
+                return await self.run(scope)
+            except NotNow as later:
+                await wait(later.after * random.uniform(1, 1.5))  # noqa: S311  # spreads requests, no secret
 
     async def handshake(self, scope: str) -> dict[str, Any]:
         body = {

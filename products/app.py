@@ -1,11 +1,10 @@
 """Composes one product."""
 
-import httpx
-
 from chassis.auth import Authenticate, TokenVerifier
 from chassis.clock import SystemClock
 from chassis.health import Health
 from chassis.http import create_api
+from chassis.outgoing import http_client
 from chassis.runtime import HttpServer, Service
 from chassis.service_tokens import ServiceTokens
 from contracts.roles import PRODUCT_PREFIX
@@ -28,7 +27,7 @@ def compose(kind: Kind, settings: Settings) -> Service:
     state = State(settings.data / f"{kind.key}.sqlite")
     key = settings.service_key.get_secret_value()
     tokens = ServiceTokens(settings.oidc_issuer, f"{PRODUCT_PREFIX}{kind.key}", key)
-    http = httpx.AsyncClient(timeout=CALL_SECONDS, trust_env=False)
+    http = http_client(timeout=CALL_SECONDS)
     authenticate = Authenticate(TokenVerifier(settings.oidc_issuer, kind.key, clock))
     contract = contract_api.Contract(kind, state, behaviour, clock)
     app = create_api(

@@ -1,9 +1,10 @@
-"""The rules of this house that no public linter knows, checked on the syntax tree of every Python file.
+"""The rules of this house that no public linter knows, checked on the syntax tree of every Python file, and on lock files.
 
 - nothing is published outside the outbox: only the bus family may call `publish` or `jetstream`;
 - nothing commits outside `transaction()`: no `.commit()`, no `BEGIN`/`COMMIT` outside `chassis/db.py`;
 - the environment is read once, at the entry: `os.environ` only in settings, the command line and the embedded stack;
-- no file is longer than 400 lines, no function longer than 60.
+- no file is longer than 400 lines, no function longer than 60;
+- a lock file carries names, versions and hashes, no addresses.
 """
 
 import ast
@@ -34,13 +35,14 @@ MAY_IMPORT_NATS = (
 )
 MAY_READ_ENVIRONMENT = ("chassis/settings.py", "tenantry/", "tests/", "bench/", "scripts/")
 MAY_COMMIT = ("chassis/db.py", "chassis/migrate.py", "tenantry/issuer/", "desktop/", "tests/")
+LOCK_FILES = ("requirements*.lock", "*package-lock.json")
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 
 
-def python_files() -> list[str]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],  # noqa: S607  # git from PATH
+def files(*patterns: str) -> list[str]:
+    listed = subprocess.run(  # noqa: S603  # the patterns are the ones of this file
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],  # noqa: S607  # git from PATH
         capture_output=True,
         text=True,
         check=True,
@@ -105,8 +107,17 @@ def faults_of(path: str) -> Iterator[str]:
             yield f"{path}:{getattr(node, 'lineno', 1)}: {fault}"
 
 
+def addresses_in(path: str) -> Iterator[str]:
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+        if "://" in line:
+            yield f"{path}:{number}: an address in a lock file; run `make lock`"
+
+
 def main() -> int:
-    faults = [fault for path in python_files() for fault in faults_of(path)]
+    faults = [
+        *(fault for path in files("*.py") for fault in faults_of(path)),
+        *(fault for path in files(*LOCK_FILES) for fault in addresses_in(path)),
+    ]
     for fault in faults:
         sys.stderr.write(f"house rules: {fault}\n")
     return 1 if faults else 0

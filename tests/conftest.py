@@ -20,12 +20,15 @@ from chassis.bus import Bus
 from chassis.db import Database
 from tenantry.stack.postgres import DEFAULT_VERSION
 from tests.infra import Databases, ServiceDsns, TestNats, TestPostgres
+from tests.shell import CHECKOUT, Shell
 
-CHECKOUT = Path(__file__).parents[1]
 MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 MEMORY_BYTES = 4 << 30
 
 
+os.environ["COLUMNS"] = (
+    "200"  # pytest-xdist makes its workers narrow, in which the command line's tables break
+)
 # Tracebacks with all locals and colours take up to a second each.
 structlog.configure(
     processors=[
@@ -115,6 +118,12 @@ def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Tests that share it are marked `xdist_group("stack")`: one test process has it, and each leaves it fit for others."""
     with whole_stack(tmp_path_factory.mktemp("stack") / "data") as folder:
         yield folder
+
+
+@pytest.fixture
+def shell(live_stack: Path) -> Shell:
+    """The command line of the live stack."""
+    return Shell(live_stack)
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from scripts.record_examples.recorder import Caller, Recorder, StoryError
 from tenantry.demo.receiver import Receiver
 from tenantry.demo.world import World
 from tenantry.issuer.signing import Signer
-from tenantry.issuer.state import State
 from tenantry.stack.folder import PRODUCTS
 from tenantry.stack.stack import Stack
 
@@ -121,7 +120,7 @@ class Cast:
 async def assemble(stack: Stack, folder: Path) -> AsyncIterator[Cast]:
     """The cast on a running stack; `folder` is for the desktop."""
     world = World(stack)
-    signer = Signer(State(stack.folder.path / "issuer" / "issuer.sqlite"), stack.url("issuer"))
+    signer = Signer.kept_in(stack.folder.path / "issuer" / "issuer.sqlite", stack.url("issuer"))
     claims = {"sub": "operator", "realm_access": {"roles": [RealmRole.PLATFORM_ADMIN.value]}}
     operator = Bearer(world.http, signer, claims)
     recorder = Recorder({service: stack.url(service) for service in SERVICES})

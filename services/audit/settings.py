@@ -20,4 +20,3 @@ class Settings(ServiceSettings):
     checkpoint_batch: int = Field(default=500, ge=1, le=5000)
     gap_seconds: float = Field(default=5.0, gt=0)
     """How often the book of gaps is held against what has arrived."""
-    max_page: int = Field(default=200, ge=1, le=1000)

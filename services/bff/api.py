@@ -15,6 +15,7 @@ from chassis.db import Database
 from chassis.errors import Transient
 from chassis.fields import Number, Whole
 from chassis.idempotency import Keyed, once
+from chassis.outgoing import http_client
 from chassis.service_tokens import ServiceTokens
 from chassis.switches import Switches
 from chassis.telemetry import inject
@@ -89,9 +90,7 @@ def router(  # a list of small routes
 ) -> APIRouter:
     """`cursor` tells where the feed stands, or raises a Transient."""
     routes = APIRouter(prefix=BASE, tags=["backoffice"])
-    sync = httpx.AsyncClient(
-        base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=20.0, trust_env=False
-    )
+    sync = http_client(base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=20.0)
 
     admit = Admit(door, settings.public_origin)
     Admitted = Annotated[Guest, Depends(admit)]  # noqa: N806  # a type that holds the closure

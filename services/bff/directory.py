@@ -8,6 +8,7 @@ import httpx
 
 from chassis.db import Database
 from chassis.errors import Transient
+from chassis.outgoing import http_client
 from chassis.service_tokens import ServiceTokens
 from services.bff.projector import queries
 
@@ -31,9 +32,7 @@ class Directory:
 
     def __init__(self, database: Database, registry_url: str, tokens: ServiceTokens) -> None:
         self._database = database
-        self._http = httpx.AsyncClient(
-            base_url=registry_url, auth=tokens.auth("registry"), timeout=3.0, trust_env=False
-        )
+        self._http = http_client(base_url=registry_url, auth=tokens.auth("registry"), timeout=3.0)
 
     async def status_of(self, tenant_id: UUID) -> str | None:
         """The tenant's status; None when there is no such tenant."""

@@ -33,7 +33,7 @@ class EndpointIn(BaseModel):
     ]
 
 
-def router(  # a list of small routes
+def router(
     database: Database, authenticate: Authenticate, sealing: Sealing, clock: Clock, *, allow_private: bool
 ) -> APIRouter:
     """Operators, and the tenant's own IT admins."""
@@ -41,7 +41,21 @@ def router(  # a list of small routes
 
     reader = needs(authenticate, Capability.WEBHOOK_READ)
     manager = needs(authenticate, Capability.WEBHOOK_MANAGE)
+    add_creation(routes, database, manager, sealing, clock, allow_private=allow_private)
+    add_endpoints(routes, database, reader, manager)
+    add_sent(routes, database, reader)
+    return routes
 
+
+def add_creation(
+    routes: APIRouter,
+    database: Database,
+    manager: Any,
+    sealing: Sealing,
+    clock: Clock,
+    *,
+    allow_private: bool,
+) -> None:
     @routes.post("/webhook-endpoints", status_code=201)
     async def add(
         tenant_id: UUID, body: EndpointIn, request: Request, claims: Annotated[Claims, manager], key: Keyed
@@ -66,6 +80,8 @@ def router(  # a list of small routes
             kept = await once(request, tx, clock, claims.sub, tenant_id, effect)
             return await with_secret(tx, sealing, tenant_id, kept)
 
+
+def add_endpoints(routes: APIRouter, database: Database, reader: Any, manager: Any) -> None:
     @routes.get("/webhook-endpoints")
     async def show(tenant_id: UUID, claims: Annotated[Claims, reader]) -> dict[str, Any]:
         """Endpoints and their state, never their secrets."""
@@ -82,6 +98,8 @@ def router(  # a list of small routes
                 raise EndpointNotFound(f"there is no endpoint {endpoint_id}")
         return Response(status_code=204)
 
+
+def add_sent(routes: APIRouter, database: Database, reader: Any) -> None:
     @routes.get("/webhook-deliveries")
     async def deliveries(
         tenant_id: UUID,
@@ -103,8 +121,6 @@ def router(  # a list of small routes
         async with database.reading(tenant_id) as tx:
             rows = queries.mails_of_tenant(tx, tenant_id=tenant_id, most=page_size)
             return {"mails": [dict(row) async for row in rows]}
-
-    return routes
 
 
 async def with_secret(tx: Tx, sealing: Sealing, tenant_id: UUID, kept: Response) -> Response:

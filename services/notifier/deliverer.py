@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from chassis import outbox
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.errors import Transient
+from chassis.outgoing import http_client
 from chassis.telemetry import inject, span_from
 from contracts.notifier import WebhookMessageDeadV1
 from services.notifier import addresses
@@ -25,29 +27,19 @@ log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=60)
 JITTER = 0.2
 
-
 Reason = Literal[
     "dns", "connect", "tls", "timeout", "http_3xx", "http_4xx", "http_5xx", "blocked", "disabled"
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one attempt: `status` of the answer, or `error`, a word of the dead-letter reasons."""
+    """What became of one attempt: `status` of the answer, and `error`, a word of the dead-letter reasons, if it failed."""
 
-    __slots__ = ("address", "error", "snippet", "status")
-
-    def __init__(
-        self,
-        *,
-        status: int | None = None,
-        error: Reason | None = None,
-        address: str | None = None,
-        snippet: str = "",
-    ) -> None:
-        self.status = status
-        self.error = error
-        self.address = address
-        self.snippet = snippet
+    status: int | None = None
+    error: Reason | None = None
+    address: str | None = None
+    snippet: str = ""
 
 
 class Deliverer:
@@ -60,13 +52,12 @@ class Deliverer:
         self._sealing = sealing
         self._clock = clock
         self._settings = settings
-        self._http = httpx.AsyncClient(
+        self._http = http_client(
             timeout=httpx.Timeout(settings.total_seconds, connect=settings.connect_seconds),
             # None is kept: a kept connection is found by address alone, and its certificate was checked for one name of
             # perhaps several that live there.
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             follow_redirects=False,
-            trust_env=False,
         )
 
     async def run(self) -> None:
@@ -121,9 +112,8 @@ class Deliverer:
                 outcome = await self._attempt(message)
                 duration = int((time.monotonic() - started) * 1000)
                 await self._record(message, outcome, duration, at)
-            except (
-                Exception
-            ):  # whatever one endpoint provokes stops no other; the lease ends, and it comes again
+            except Exception:
+                # Whatever one endpoint provokes stops no other; the lease ends, and it comes again.
                 log.exception("deliverer.failed", message_id=message["message_id"])
 
     async def _attempt(self, message: dict[str, Any]) -> Outcome:

@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 
 from chassis.errors import Permanent, Transient
+from chassis.outgoing import http_client
 from chassis.service_tokens import ServiceTokens
 from services.notifier.mails import Recipient
 from services.notifier.model import is_inside
@@ -20,7 +21,7 @@ class RegistryUnavailable(Transient):
 
 
 class TenantUnknown(Permanent):
-    """The registry answered that there is no such tenant."""
+    """The registry answered that there is no such tenant, lead or trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,7 @@ class Directory:
     """Internal HTTP to the registry, as the notifier."""
 
     def __init__(self, registry_url: str, tokens: ServiceTokens) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=registry_url, auth=tokens.auth("registry"), timeout=5.0, trust_env=False
-        )
+        self._http = http_client(base_url=registry_url, auth=tokens.auth("registry"), timeout=5.0)
 
     async def addressees(self, tenant_id: UUID, role: str) -> Addressees:
         """Raises TenantUnknown, RegistryUnavailable. Fields that a newer registry adds are left out."""

@@ -22,7 +22,6 @@ from services.registry.demo.reset import DemoResets
 from services.registry.devices import api as devices
 from services.registry.entitlements import api as entitlements
 from services.registry.entitlements.pushes import ClaimsPusher
-from services.registry.erp import LocalErp
 from services.registry.flags import api as flags
 from services.registry.floors import api as floors
 from services.registry.identity import IdentityProvider, LocalIdentity
@@ -33,12 +32,14 @@ from services.registry.leads.pushes import CrmPusher
 from services.registry.members import api as members
 from services.registry.members.pushes import MemberPusher
 from services.registry.orders import api as orders
+from services.registry.orders.erp import LocalErp
 from services.registry.products.client import ProductClient
 from services.registry.projects import api as projects
 from services.registry.properties import api as properties
 from services.registry.scopes import api as scopes
 from services.registry.settings import Settings
 from services.registry.tenants import api as tenants
+from services.registry.tenants.changes import TenantChanges
 from services.registry.tenants.due import DueActions
 from services.registry.trials import api as trials
 from services.registry.trials.links import Links
@@ -60,7 +61,7 @@ def compose(settings: Settings) -> Service:
     # Enrolment comes before the device is known, with the token that is bound to the key being enrolled.
     enrolling = Authenticate(shared.verifier, accepts_bound=True)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
-    changes = tenants.Changes(database, clock, settings)
+    changes = TenantChanges(database, clock, settings.ladder)
     keys = ApiKeys(database, bus, clock, settings)
     keeper = Keeper(database, bus)
     shared.health.tell(keeper.name, keeper.status)

@@ -20,6 +20,8 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 Reason = Annotated[str, Field(min_length=1, max_length=500)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)]
+Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+"""The word that programs use for a product, an action or a metric."""
 ProjectId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 PropertyCode = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 BackofficeRoles = Annotated[list[BackofficeRole], Field(max_length=10)]

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import httpx
 
 from chassis.errors import Transient
+from chassis.outgoing import http_client
 from services.registry.errors import AddressTaken
 
 
@@ -76,7 +77,7 @@ class LocalIdentity:
 
     async def _call(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         try:
-            async with httpx.AsyncClient(timeout=5.0, trust_env=False) as http:
+            async with http_client(timeout=5.0) as http:
                 answer = await http.request(method, f"{self._url}{path}", json=body, headers=self._headers)
                 if answer.status_code == httpx.codes.CONFLICT:
                     raise AddressTaken("a member of another tenant has this e-mail address")

@@ -14,10 +14,12 @@ from chassis.context import set_actor
 from chassis.db import Database
 from chassis.errors import Invalid
 from chassis.fields import Instant, Whole
+from chassis.switches import Switches
 from contracts.claims import Claims
 from services.sync import operations
 from services.sync.errors import ScopeRefused, at
 from services.sync.model import EPOCH, Cursors, Principal
+from services.sync.pause import DOCUMENTED, refuse_paused
 from services.sync.settings import Settings
 
 PRINCIPAL_HEADER = "Tenantry-Principal"
@@ -116,8 +118,13 @@ def refuse_more_than(most: int, count: int, pointer: str) -> None:
         raise Invalid(**at(pointer, "too_many", f"{count} are more than {most}"))
 
 
-def router(  # a list of small routes
-    database: Database, authenticate: Authenticate, cursors: Cursors, clock: Clock, settings: Settings
+def router(
+    database: Database,
+    authenticate: Authenticate,
+    cursors: Cursors,
+    clock: Clock,
+    settings: Settings,
+    switches: Switches,
 ) -> APIRouter:
     routes = APIRouter(prefix="/sync/v1", tags=["sync"])
     only_bff = require_service(authenticate, "bff")
@@ -132,11 +139,12 @@ def router(  # a list of small routes
 
     Caller = Annotated[Principal, Depends(principal)]  # noqa: N806  # a type that holds the closure
 
-    @routes.post("/handshake")
+    @routes.post("/handshake", responses=DOCUMENTED)
     async def handshake(body: HandshakeIn, caller: Caller) -> dict[str, Any]:
         """Where device and server stand: the last action applied, the head of each scope, and how large pages may be."""
         if body.device != caller.device_id:
             raise Invalid(**at("/device", "not_yours", "not the device that asks"))
+        refuse_paused(switches, caller.tenant_id)
         async with database.reading(caller.tenant_id) as tx:
             last_mid = await operations.last_applied(tx, caller, body.producer_epoch)
             scopes = [

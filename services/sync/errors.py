@@ -6,7 +6,8 @@ DomainError
 ├── MidGap          409 SYNC.MID_GAP, with expected_mid
 ├── ProducerFenced  403 SYNC.PRODUCER_FENCED
 ├── ScopeRefused    404 SYNC.SCOPE_REFUSED
-└── TenantFrozen    402 SYNC.TENANT_FROZEN
+├── TenantFrozen    402 SYNC.TENANT_FROZEN
+└── Paused          503 SYNC.PAUSED, with Retry-After
 """
 
 from typing import Any
@@ -57,3 +58,10 @@ class TenantFrozen(DomainError):
 
     code = "SYNC.TENANT_FROZEN"
     status = 402
+
+
+class Paused(DomainError):
+    """An operator has paused handshakes, for this tenant or for all; they will be taken again."""
+
+    code = "SYNC.PAUSED"
+    status = 503

@@ -1,15 +1,22 @@
 """What the operator's commands ask of a service's HTTP API, as an operator would from elsewhere."""
 
 import uuid
-from typing import Any
+from typing import Annotated, Any
+from uuid import UUID
 
 import httpx
 import typer
 
+from chassis.outgoing import http_client
 from tenantry.commands import running
 from tenantry.stack.errors import StackError
 
+REGISTRY = "registry"
 TOKEN_SECONDS = 300
+MOST = 10_000
+"""So many rows a list shows at the utmost."""
+TenantId = Annotated[UUID, typer.Argument(help="Id of the tenant.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 class Operator:
@@ -55,13 +62,18 @@ class Operator:
         headers = {"Authorization": f"Bearer {token}", **request.pop("headers", {})}
         url = f"{self._stack.url(self._service)}{path}"
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+            async with http_client(timeout=30) as http:
                 answer = await http.request(method, url, headers=headers, **request)
         except httpx.HTTPError as error:
             raise StackError(f"{self._service} cannot be reached: {error!r}; {running.HINT}") from error
         if not answer.is_success:
             raise StackError(refusal(answer))
         return answer
+
+
+def of(tenant: UUID) -> str:
+    """The path of a tenant."""
+    return f"/v1/tenants/{tenant}"
 
 
 def given(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import typer
 
 from contracts.flags import FLAGS, Flag, Value
 from tenantry.commands import running
-from tenantry.commands.asking import Operator, confirm
+from tenantry.commands.asking import REGISTRY, Operator, Yes, confirm
 from tenantry.commands.folder import run
 from tenantry.commands.running import AsJson
 
@@ -15,7 +15,6 @@ flags = typer.Typer(no_args_is_help=True, help="What is switched, for the platfo
 Name = Annotated[str, typer.Argument(help="The flag; `flags list` shows all.")]
 Tenant = Annotated[UUID | None, typer.Option(help="For this tenant instead of the platform.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the history.", prompt=True)]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 SHOWN = ("name", "effective", "source", "value", "changed_by", "changed_at", "reason")
 
 
@@ -27,8 +26,8 @@ def register(app: typer.Typer) -> None:
 @flags.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Every flag with the value that is in force and where it comes from."""
-    found = run(Operator("registry").get("/v1/flags", tenant_id=tenant))
-    show("Flags", found["flags"], as_json=as_json)
+    found = run(Operator(REGISTRY).get("/v1/flags", tenant_id=tenant))
+    running.listed("Flags", found["flags"], SHOWN, as_json=as_json)
 
 
 @flags.command("set")
@@ -45,7 +44,7 @@ def set_(
     if name in FLAGS and body["value"] == FLAGS[name].blocks_when:
         confirm(f"{FLAGS[name].about}\nSet {name} to {value} for {who(tenant)}?", yes=yes)
     told = run(changed("PUT", name, body, tenant_id=tenant))
-    show(f"{name} is set", [told], as_json=as_json)
+    running.listed(f"{name} is set", [told], SHOWN, as_json=as_json)
 
 
 @flags.command()
@@ -59,13 +58,13 @@ def clear(
             yes=yes,
         )
     told = run(changed("DELETE", name, tenant_id=tenant, reason=reason))
-    show(f"{name} is cleared", [told], as_json=as_json)
+    running.listed(f"{name} is cleared", [told], SHOWN, as_json=as_json)
 
 
 @flags.command()
 def history(name: Name, tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Who changed it to what, when and why; the newest first."""
-    found = run(Operator("registry").get(f"/v1/flags/{name}/history", tenant_id=tenant))
+    found = run(Operator(REGISTRY).get(f"/v1/flags/{name}/history", tenant_id=tenant))
     running.show(f"History of {name}", found["changes"], as_json=as_json)
 
 
@@ -84,10 +83,4 @@ def who(tenant: UUID | None) -> str:
 
 async def changed(method: str, name: str, body: Any = None, **parameters: Any) -> dict[str, Any]:
     path = f"/v1/flags/{name}"
-    return await Operator("registry").change(method, path, body, of=path, **parameters)
-
-
-def show(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    """All for a script, the telling part for people."""
-    told = rows if as_json else [{name: row[name] for name in SHOWN} for row in rows]
-    running.show(title, told, as_json=as_json)
+    return await Operator(REGISTRY).change(method, path, body, of=path, **parameters)

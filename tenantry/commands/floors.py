@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from tenantry.commands import running
-from tenantry.commands.asking import Operator, confirm
-from tenantry.commands.flags import Reason, Tenant, Yes, who
+from tenantry.commands.asking import REGISTRY, Operator, Yes, confirm
+from tenantry.commands.flags import Reason, Tenant, who
 from tenantry.commands.folder import run
 from tenantry.commands.running import AsJson
 
@@ -25,8 +25,8 @@ def register(app: typer.Typer) -> None:
 @floors.command("list")
 def list_(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """The floors in force; for a tenant with those of the platform that it follows."""
-    found = run(Operator("registry").get("/v1/version-floors", tenant_id=tenant))
-    show("Version floors", found["floors"], as_json=as_json)
+    found = run(Operator(REGISTRY).get("/v1/version-floors", tenant_id=tenant))
+    running.listed("Version floors", found["floors"], SHOWN, as_json=as_json)
 
 
 @floors.command("set")
@@ -61,12 +61,12 @@ def set_(  # noqa: PLR0913, PLR0917  # one per option of the command line
         "url": url,
         "unknown": "block" if unknown_blocked else "allow",
     }
-    path, registry = f"/v1/version-floors/{platform}/{channel}", Operator("registry")
+    path, registry = f"/v1/version-floors/{platform}/{channel}", Operator(REGISTRY)
     if enforce or block:
         met = run(registry.post(f"{path}/preview", body, tenant_id=tenant))
         confirm(f"{reach(met)}\nSet the floor of {platform}/{channel} for {who(tenant)}?", yes=yes)
     told = run(registry.change("PUT", path, {**body, "reason": reason}, of=path, tenant_id=tenant))
-    show(f"{platform}/{channel} has a floor", [told], as_json=as_json)
+    running.listed(f"{platform}/{channel} has a floor", [told], SHOWN, as_json=as_json)
 
 
 def reach(preview: dict[str, Any]) -> str:
@@ -81,19 +81,13 @@ def clear(
 ) -> None:
     """Take a floor away, at once: a tenant follows the platform's again."""
     path = f"/v1/version-floors/{platform}/{channel}"
-    told = run(Operator("registry").change("DELETE", path, of=path, tenant_id=tenant, reason=reason))
-    show(f"{platform}/{channel} has no floor here", [told], as_json=as_json)
+    told = run(Operator(REGISTRY).change("DELETE", path, of=path, tenant_id=tenant, reason=reason))
+    running.listed(f"{platform}/{channel} has no floor here", [told], SHOWN, as_json=as_json)
 
 
 @floors.command()
 def history(platform: Platform, channel: Channel, tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Who changed it to what, when and why; the newest first."""
     path = f"/v1/version-floors/{platform}/{channel}/history"
-    found = run(Operator("registry").get(path, tenant_id=tenant))
+    found = run(Operator(REGISTRY).get(path, tenant_id=tenant))
     running.show(f"History of {platform}/{channel}", found["changes"], as_json=as_json)
-
-
-def show(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    """All for a script, the telling part for people."""
-    told = rows if as_json else [{name: row[name] for name in SHOWN} for row in rows]
-    running.show(title, told, as_json=as_json)

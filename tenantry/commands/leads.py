@@ -7,17 +7,15 @@ from uuid import UUID
 import typer
 
 from tenantry.commands import running
-from tenantry.commands.asking import Operator, confirm
+from tenantry.commands.asking import REGISTRY, Operator, Yes, confirm
 from tenantry.commands.folder import run
-from tenantry.commands.running import AsJson, console
-from tenantry.commands.tenants import tell
+from tenantry.commands.running import AsJson, console, tell
 
 leads = typer.Typer(no_args_is_help=True, help="What customers and prospects wish for.")
 demo_tenant = typer.Typer(
     no_args_is_help=True, help="The tenant that everybody is shown; put back every night."
 )
 LeadId = Annotated[UUID, typer.Argument(help="Id of the lead.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 LISTED = ("lead_id", "kind", "product_key", "company", "owner", "opened_at", "outcome")
 
 
@@ -34,15 +32,14 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Leads, oldest first."""
-    found = run(Operator("registry").pages("/v1/leads", "leads", most, status=status or None))
-    rows = found if as_json else [{name: row[name] for name in LISTED} for row in found]
-    running.show("Leads", rows, as_json=as_json)
+    found = run(Operator(REGISTRY).pages("/v1/leads", "leads", most, status=status or None))
+    running.listed("Leads", found, LISTED, as_json=as_json)
 
 
 @leads.command()
 def show(lead: LeadId, as_json: AsJson = False) -> None:
     """One lead, with what was done about it."""
-    found = run(Operator("registry").get(f"/v1/leads/{lead}"))
+    found = run(Operator(REGISTRY).get(f"/v1/leads/{lead}"))
     if as_json:
         console.print_json(json.dumps(found))
         return
@@ -60,7 +57,7 @@ def close(
     """What became of it; the CRM is told."""
     path = f"/v1/leads/{lead}"
     tell(
-        run(Operator("registry").change("POST", f"{path}/closing", {"outcome": outcome}, of=path)),
+        run(Operator(REGISTRY).change("POST", f"{path}/closing", {"outcome": outcome}, of=path)),
         as_json=as_json,
     )
 
@@ -68,14 +65,14 @@ def close(
 @demo_tenant.command("show")
 def show_demo(as_json: AsJson = False) -> None:
     """When it is put back next, who holds that off, and how it went last time."""
-    tell(run(Operator("registry").get("/v1/demo")), as_json=as_json)
+    tell(run(Operator(REGISTRY).get("/v1/demo")), as_json=as_json)
 
 
 @demo_tenant.command()
 def reset(yes: Yes = False, as_json: AsJson = False) -> None:
     """Put it back now; while a demo is running, right after it."""
     confirm("Put the demo tenant back now? What was made in it is gone.", yes=yes)
-    tell(run(Operator("registry").change("POST", "/v1/demo/reset")), as_json=as_json)
+    tell(run(Operator(REGISTRY).change("POST", "/v1/demo/reset")), as_json=as_json)
 
 
 @demo_tenant.command()
@@ -86,7 +83,7 @@ def lease(
 ) -> None:
     """Hold the reset off while a demo runs; again for longer, four hours at the most."""
     if end:
-        run(Operator("registry").change("DELETE", "/v1/demo/lease"))
+        run(Operator(REGISTRY).change("DELETE", "/v1/demo/lease"))
         console.print("the lease is over")
         return
-    tell(run(Operator("registry").change("POST", "/v1/demo/lease", {"minutes": minutes})), as_json=as_json)
+    tell(run(Operator(REGISTRY).change("POST", "/v1/demo/lease", {"minutes": minutes})), as_json=as_json)

@@ -1,12 +1,16 @@
 """`dead-letters list|show|replay|discard`: messages that a service could not take in."""
 
+import contextlib
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
+from chassis import dead_letters
+from chassis.db import Database, DatabaseUnavailable, Tx
 from contracts.subjects import SERVICES
 from tenantry.commands import running
 from tenantry.commands.folder import run
@@ -16,14 +20,7 @@ from tenantry.stack.errors import StackError
 letters = typer.Typer(no_args_is_help=True, help="Messages that a service could not take in.")
 Service = Annotated[str, typer.Argument(help="The service that could not take it in.")]
 Letter = Annotated[UUID, typer.Argument(help="Id of the message.")]
-LIST = """
-select id, state, stream, type, tenant_id, sequence, reason, error, failures, dead_at
-from {service}.dead_letter where $1::bool or state = 'dead' order by dead_at desc limit 200
-"""
-SHOW = "select * from {service}.dead_letter where id = $1"
-MARK = """
-update {service}.dead_letter set state = $2, resolved_by = 'operator', resolved_at = $3 where id = $1 and state = 'dead'
-"""
+BY = "operator"
 
 
 def register(app: typer.Typer) -> None:
@@ -31,11 +28,20 @@ def register(app: typer.Typer) -> None:
     app.add_typer(letters, name="dead-letters")
 
 
-def checked(service: str) -> str:
-    """Raises StackError for a service that there is not."""
+@contextlib.asynccontextmanager
+async def database_of(service: str) -> AsyncIterator[Tx]:
+    """One transaction as the service's worker. Raises StackError for no such service, and for a database that is down."""
     if service not in SERVICES:
         raise StackError(f"there is no service {service!r}; known are {', '.join(SERVICES)}")
-    return service
+    dsn = running.stack().environment.dsn
+    database = Database(service, dsn(service, "app"), dsn(service, "worker"))
+    try:
+        async with database.worker() as tx:
+            yield tx
+    except DatabaseUnavailable as error:
+        raise StackError(f"{error}; {running.HINT}") from error
+    finally:
+        await database.close()
 
 
 @letters.command("list")
@@ -47,8 +53,9 @@ def list_(
     """Newest first."""
 
     async def work() -> list[dict[str, Any]]:
-        async with running.database(running.stack()) as connection:
-            return [dict(row) for row in await connection.fetch(LIST.format(service=checked(service)), every)]
+        async with database_of(service) as tx:
+            states = dead_letters.STATES if every else ("dead",)
+            return await dead_letters.list_letters(tx, states=states, limit=dead_letters.MAX_PAGE)
 
     running.show(f"Dead letters of {service}", run(work()), as_json=as_json)
 
@@ -58,11 +65,11 @@ def show(service: Service, letter: Letter) -> None:
     """One whole, with its stack."""
 
     async def work() -> dict[str, Any]:
-        async with running.database(running.stack()) as connection:
-            row = await connection.fetchrow(SHOW.format(service=checked(service)), letter)
-        if row is None:
+        async with database_of(service) as tx:
+            found = await dead_letters.show_letter(tx, letter)
+        if found is None:
             raise StackError(f"{service} has no dead letter {letter}")
-        return {**row, "data": bytes(row["data"]).decode("utf-8", "replace")}
+        return {**found, "data": bytes(found["data"]).decode("utf-8", "replace")}
 
     console.print_json(json.dumps(run(work()), default=str))
 
@@ -70,7 +77,7 @@ def show(service: Service, letter: Letter) -> None:
 @letters.command()
 def replay(service: Service, letter: Letter) -> None:
     """Hand it to the running service again, through the same inbox."""
-    settle(service, letter, "replaying", None)
+    settle(service, letter, lambda tx: dead_letters.replay_letter(tx, letter, by=BY))
     console.print(f"{letter} will be taken in again within a second or two; `dead-letters show` tells")
 
 
@@ -81,17 +88,16 @@ def discard(
     """Give it up for good; the row stays."""
     if not yes:
         typer.confirm(f"Discard {letter} of {service}? It will never be applied.", abort=True)
-    settle(service, letter, "discarded", datetime.now(UTC))
+    settle(service, letter, lambda tx: dead_letters.discard_letter(tx, letter, by=BY, at=datetime.now(UTC)))
     console.print(f"{letter} is discarded")
 
 
-def settle(service: str, letter: UUID, state: str, at: datetime | None) -> None:
-    """Raises StackError when it is not waiting there."""
+def settle(service: str, letter: UUID, decide: Callable[[Tx], Awaitable[bool]]) -> None:
+    """Ends the command when the letter is not waiting there."""
 
     async def work() -> None:
-        async with running.database(running.stack()) as connection:
-            done = await connection.execute(MARK.format(service=checked(service)), letter, state, at)
-        if done != "UPDATE 1":
-            raise StackError(f"{service} has no dead letter {letter} that waits for a decision")
+        async with database_of(service) as tx:
+            if not await decide(tx):
+                raise StackError(f"{service} has no dead letter {letter} that waits for a decision")
 
     run(work())

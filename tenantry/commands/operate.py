@@ -6,6 +6,7 @@ from uuid import UUID
 import httpx
 import typer
 
+from chassis.outgoing import http_client
 from contracts.subjects import SERVICES
 from tenantry import log_verifier
 from tenantry.commands import running
@@ -41,7 +42,7 @@ def status(as_json: AsJson = False) -> None:
 async def read_status() -> list[dict[str, Any]]:
     found = running.stack()
     rows = []
-    async with httpx.AsyncClient(trust_env=False, timeout=3) as http:
+    async with http_client(timeout=3) as http:
         for name in ("issuer", *SERVICES, *PRODUCTS):
             row: dict[str, Any] = {
                 "process": name,
@@ -118,9 +119,7 @@ async def verified(tenant: UUID) -> log_verifier.SignedHead:
     found = running.stack()
     token = await running.operator_token(found, "PLATFORM_ADMIN", 300)
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(
-        base_url=found.url("audit"), headers=headers, trust_env=False, timeout=30
-    ) as http:
+    async with http_client(base_url=found.url("audit"), headers=headers, timeout=30) as http:
         try:
             key = (await http.get("/v1/audit/key")).raise_for_status().json()["verifier_key"]
             base = f"/v1/tenants/{tenant}/audit"

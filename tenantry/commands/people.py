@@ -7,11 +7,9 @@ from urllib.parse import quote
 
 import typer
 
-from tenantry.commands.asking import Operator, confirm
+from tenantry.commands.asking import MOST, REGISTRY, Operator, TenantId, Yes, confirm, of
 from tenantry.commands.folder import run
-from tenantry.commands.projects import MOST, listed
-from tenantry.commands.running import AsJson, console
-from tenantry.commands.tenants import REGISTRY, TenantId, Yes, of, tell
+from tenantry.commands.running import AsJson, console, listed, tell
 
 members = typer.Typer(no_args_is_help=True, help="Members of a tenant.")
 properties = typer.Typer(no_args_is_help=True, help="Properties of a tenant.")

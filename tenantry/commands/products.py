@@ -6,10 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from tenantry.commands import running
-from tenantry.commands.asking import Operator, confirm
+from tenantry.commands.asking import REGISTRY, Operator, TenantId, Yes, confirm, of
 from tenantry.commands.folder import run
-from tenantry.commands.running import AsJson, console
-from tenantry.commands.tenants import REGISTRY, TenantId, Yes, of, tell
+from tenantry.commands.running import AsJson, console, tell
 
 products = typer.Typer(no_args_is_help=True, help="The catalogue.")
 Key = Annotated[str, typer.Argument(help="Key of the product.")]
@@ -99,7 +98,7 @@ def actions(tenant: TenantId, key: Key, as_json: AsJson = False) -> None:
     path = f"{of(tenant)}/products/{key}/actions"
     found = run(Operator(REGISTRY).pages(path, "actions", 200))
     names = ("requested_at", "action", "state", "detail", "requested_by")
-    running.show("Actions", [{name: row[name] for name in names} for row in found], as_json=as_json)
+    running.listed("Actions", found, names, as_json=as_json)
 
 
 def is_destructive(product: dict[str, Any], action: str) -> bool:

@@ -7,17 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from tenantry.commands import running
-from tenantry.commands.asking import Operator, confirm
+from tenantry.commands.asking import MOST, REGISTRY, Operator, TenantId, Yes, confirm, of
 from tenantry.commands.folder import run
-from tenantry.commands.running import AsJson, console
-from tenantry.commands.tenants import REGISTRY, TenantId, Yes, of, tell
+from tenantry.commands.running import AsJson, console, listed, tell
 
 projects = typer.Typer(no_args_is_help=True, help="Projects of a tenant.")
 usage = typer.Typer(no_args_is_help=True, help="What tenants used.")
 keys = typer.Typer(no_args_is_help=True, help="API keys of a tenant.")
 KeyId = Annotated[str, typer.Argument(help="Id of the key; `keys list` shows all.")]
 ProjectId = Annotated[str, typer.Argument(help="Id of the project.")]
-MOST = 10_000
 LISTED_PROJECT = ("project_id", "name", "created_at", "archived_at")
 LISTED_KEY = (
     "key_id", "name", "product", "project_id", "scopes", "prefix", "last_four", "expires_at", "retires_at", "revoked_at",
@@ -30,19 +28,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(projects, name="projects")
     app.add_typer(usage, name="usage")
     app.add_typer(keys, name="keys")
-
-
-def listed(title: str, rows: list[dict[str, Any]], names: tuple[str, ...], *, as_json: bool) -> None:
-    """All for a script, the telling part for people."""
-    if as_json:
-        running.show(title, rows, as_json=True)
-        return
-    shown = [{name: in_words(row[name]) for name in names} for row in rows]
-    running.show(title, shown, as_json=False)
-
-
-def in_words(value: Any) -> Any:
-    return ", ".join(value) if isinstance(value, list) else value
 
 
 @projects.command("list")

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 import asyncpg
@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from rich.console import Console
 from rich.table import Table
 
+from chassis.outgoing import http_client
 from deploy.postgres.roles import DATABASE
 from tenantry.commands.folder import data_folder
 from tenantry.stack.errors import StackError
@@ -70,7 +71,7 @@ async def operator_token(found: Stack, role: str, seconds: int) -> str:
     headers = {"Authorization": f"Bearer {found.secrets.issuer_admin}"}
     body = {"role": role, "seconds": seconds}
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+        async with http_client(timeout=5) as http:
             answer = await http.post(f"{found.url('issuer')}/admin/tokens", json=body, headers=headers)
     except httpx.HTTPError as error:
         raise StackError(
@@ -79,6 +80,25 @@ async def operator_token(found: Stack, role: str, seconds: int) -> str:
     if not answer.is_success:
         raise StackError(f"the issuer refused: {answer.text}")
     return str(answer.json()["access_token"])
+
+
+def listed(title: str, rows: list[dict[str, Any]], names: Sequence[str], *, as_json: bool) -> None:
+    """All for a script, the telling part for people."""
+    shown = rows if as_json else [{name: in_words(row[name]) for name in names} for row in rows]
+    show(title, shown, as_json=as_json)
+
+
+def in_words(value: Any) -> Any:
+    return ", ".join(value) if isinstance(value, list) else value
+
+
+def tell(found: dict[str, Any], *, as_json: bool) -> None:
+    """One thing: all of it for a script, what is known of it for people."""
+    if as_json:
+        console.print_json(json.dumps(found, default=str))
+        return
+    rows = [{"what": name, "is": value} for name, value in found.items() if value not in (None, [])]
+    show(str(found.get("slug", "")), rows, as_json=False)
 
 
 def show(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -1,20 +1,16 @@
 """`tenants …`, `timeline`: what an operator does with tenants on an ordinary day."""
 
 import json
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
 import typer
 
 from tenantry.commands import running
-from tenantry.commands.asking import Operator, confirm
+from tenantry.commands.asking import REGISTRY, Operator, TenantId, Yes, confirm, of
 from tenantry.commands.folder import run
-from tenantry.commands.running import AsJson, console
+from tenantry.commands.running import AsJson, console, tell
 
 tenants = typer.Typer(no_args_is_help=True, help="Tenants and their life.")
-TenantId = Annotated[UUID, typer.Argument(help="Id of the tenant.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-REGISTRY = "registry"
 LISTED = ("tenant_id", "slug", "status", "plan", "kind", "created_at")
 
 
@@ -22,18 +18,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
     app.add_typer(tenants, name="tenants")
     app.command()(timeline)
-
-
-def of(tenant: UUID) -> str:
-    return f"/v1/tenants/{tenant}"
-
-
-def tell(found: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        console.print_json(json.dumps(found, default=str))
-        return
-    rows = [{"what": name, "is": value} for name, value in found.items() if value not in (None, [])]
-    running.show(str(found.get("slug", "")), rows, as_json=False)
 
 
 @tenants.command("list")
@@ -44,7 +28,7 @@ def list_(
 ) -> None:
     """All tenants, by id."""
     found = run(Operator(REGISTRY).pages("/v1/tenants", "tenants", most, status=status))
-    running.show("Tenants", [{name: row[name] for name in LISTED} for row in found], as_json=as_json)
+    running.listed("Tenants", found, LISTED, as_json=as_json)
 
 
 @tenants.command()

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from chassis.outgoing import http_client
 from desktop.client import Desktop, Places
 from desktop.keys import EncryptedFileStore
 from desktop.signin import Browser
@@ -46,7 +47,7 @@ class World:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.http = httpx.AsyncClient(timeout=20.0, trust_env=False)
+        self.http = http_client(timeout=20.0)
         self._operator = ""
 
     async def operator(self) -> dict[str, str]:

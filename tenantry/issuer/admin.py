@@ -78,7 +78,7 @@ class OperatorTokenIn(Strict):
     seconds: Annotated[int, Field(ge=30, le=43_200)] = 3600
 
 
-def router(state: State, signer: Signer, admin_secret: str) -> APIRouter:  # noqa: C901  # a list of small routes
+def router(state: State, signer: Signer, admin_secret: str) -> APIRouter:
     """Everything here needs the admin secret as a bearer token."""
 
     def check(request: Request) -> None:
@@ -87,7 +87,14 @@ def router(state: State, signer: Signer, admin_secret: str) -> APIRouter:  # noq
             raise Unauthorized("the administration needs the admin secret as a bearer token")
 
     routes = APIRouter(prefix="/admin", dependencies=[Depends(check)], tags=["admin"])
+    add_organisations(routes, state)
+    add_members(routes, state)
+    add_credentials(routes, state)
+    add_tokens(routes, signer)
+    return routes
 
+
+def add_organisations(routes: APIRouter, state: State) -> None:
     @routes.post("/organizations")
     async def find_or_create(body: OrganisationIn) -> dict[str, Any]:
         known = next((o for o in state.all("organisation") if o["operation_id"] == body.operation_id), None)
@@ -105,6 +112,8 @@ def router(state: State, signer: Signer, admin_secret: str) -> APIRouter:  # noq
         state.put("organisation", org_id, organisation)
         return organisation
 
+
+def add_members(routes: APIRouter, state: State) -> None:
     @routes.post("/organizations/{org_id}/members")
     async def find_or_create_member(org_id: str, body: MemberIn) -> dict[str, Any]:
         if state.get("organisation", org_id) is None:
@@ -146,6 +155,8 @@ def router(state: State, signer: Signer, admin_secret: str) -> APIRouter:  # noq
                 state.remove(kind, id_)
         return {"removed": [member["id"] for member in others]}
 
+
+def add_credentials(routes: APIRouter, state: State) -> None:
     @routes.put("/members/{member_id}/credentials")
     async def set_credentials(member_id: str, body: CredentialsIn) -> dict[str, str]:
         if state.get("member", member_id) is None:
@@ -153,6 +164,8 @@ def router(state: State, signer: Signer, admin_secret: str) -> APIRouter:  # noq
         state.put("credentials", member_id, {"password": hasher.hash(body.password), "otp": body.otp})
         return {"member_id": member_id}
 
+
+def add_tokens(routes: APIRouter, signer: Signer) -> None:
     @routes.post("/tokens")
     async def operator_token(body: OperatorTokenIn) -> dict[str, Any]:
         claims = {
@@ -164,5 +177,3 @@ def router(state: State, signer: Signer, admin_secret: str) -> APIRouter:  # noq
             "auth_time": int(time.time()),
         }
         return {"access_token": signer.sign(claims, time.time(), body.seconds), "expires_in": body.seconds}
-
-    return routes

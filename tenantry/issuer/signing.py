@@ -2,7 +2,9 @@
 
 import json
 import uuid
-from typing import Any
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Self
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -24,6 +26,12 @@ class Signer:
             state.put("key", "signing", kept)
         self._key = ECKey.import_key(kept)
         self._kid = str(kept["kid"])
+
+    @classmethod
+    def kept_in(cls, file: Path, issuer: str) -> Self:
+        """The signer whose key an issuer keeps in `file`."""
+        with closing(State(file)) as state:
+            return cls(state, issuer)
 
     def jwks(self) -> dict[str, Any]:
         return {

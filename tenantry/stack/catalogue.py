@@ -5,13 +5,14 @@ from uuid import NAMESPACE_URL, uuid5
 
 import httpx
 
+from chassis.outgoing import http_client
 from tenantry.stack.errors import StackError
 
 
 async def connect_products(registry: str, issuer: str, secret: str, addresses: Mapping[str, str]) -> None:
     """Publishes nothing where the addresses stand there already. Raises StackError."""
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+        async with http_client(timeout=10) as http:
             asked = {"role": "PLATFORM_ADMIN", "seconds": 60}
             admin = {"Authorization": f"Bearer {secret}"}
             answer = await http.post(f"{issuer}/admin/tokens", json=asked, headers=admin)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import httpx
 
+from chassis.outgoing import http_client
 from contracts.subjects import SERVICES
 from deploy.nats.server import Listen
 from deploy.postgres.roles import DATABASE
@@ -142,7 +143,7 @@ class Stack:
     async def _wait_ready(self, name: str) -> None:
         child = self._children[name]
         deadline = asyncio.get_running_loop().time() + READY_SECONDS
-        async with httpx.AsyncClient(trust_env=False, timeout=3) as http:
+        async with http_client(timeout=3) as http:
             while True:
                 if not child.is_running:
                     raise StackError(

@@ -16,7 +16,6 @@ from contracts.roles import OrgRole, RealmRole
 from contracts.subjects import SERVICES
 from tenantry.demo.world import World
 from tenantry.issuer.signing import Signer
-from tenantry.issuer.state import State
 from tenantry.stack.stack import Stack
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
@@ -200,7 +199,7 @@ async def new_tenant(stack: Stack) -> str:
 @pytest.fixture(scope="module")
 def place(live_stack: Path) -> Place:
     stack = Stack(live_stack)
-    signer = Signer(State(live_stack / "issuer" / "issuer.sqlite"), stack.url("issuer"))
+    signer = Signer.kept_in(live_stack / "issuer" / "issuer.sqlite", stack.url("issuer"))
     return Place(stack, asyncio.run(new_tenant(stack)), signer)
 
 

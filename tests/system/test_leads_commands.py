@@ -12,16 +12,10 @@ import pytest
 
 from contracts.capabilities import DEMO_TENANT_ID
 from tenantry.issuer.signing import Signer
-from tenantry.issuer.state import State
 from tenantry.stack.stack import Stack
-from tests.system.shell import Shell
+from tests.shell import Shell
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
-
-
-@pytest.fixture
-def shell(live_stack: Path) -> Shell:
-    return Shell(live_stack)
 
 
 def eventually(found: Callable[[], Any], what: str) -> Any:
@@ -43,7 +37,7 @@ def mail_to(folder: Path, address: str) -> str | None:
 
 def as_representative(folder: Path) -> dict[str, str]:
     """One with an address, which a token of the command line has not."""
-    signer = Signer(State(folder / "issuer" / "issuer.sqlite"), Stack(folder).url("issuer"))
+    signer = Signer.kept_in(folder / "issuer" / "issuer.sqlite", Stack(folder).url("issuer"))
     claims = {
         "sub": "rep-1",
         "email": "rep@a.example",

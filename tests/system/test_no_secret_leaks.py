@@ -22,7 +22,6 @@ from tenantry.commands import running
 from tenantry.demo.receiver import Receiver
 from tenantry.demo.world import BFF_BASE, Tenant, World
 from tenantry.issuer.signing import Signer
-from tenantry.issuer.state import State
 from tenantry.stack.stack import Stack
 from tests.infra import eventually
 
@@ -104,11 +103,9 @@ class Search:
         return key
 
     def product(self) -> dict[str, str]:
-        folder = self.stack.folder.path / "issuer" / "issuer.sqlite"
-        state = State(folder)
+        file = self.stack.folder.path / "issuer" / "issuer.sqlite"
         claims = {"sub": "p", "aud": ["registry"], "realm_access": {"roles": ["service:product:ai_console"]}}
-        token = Signer(state, self.stack.url("issuer")).sign(claims, time.time(), 300)
-        state.close()
+        token = Signer.kept_in(file, self.stack.url("issuer")).sign(claims, time.time(), 300)
         return {"Authorization": f"Bearer {self.keep('token of a product', token)}"}
 
     async def broken(

@@ -18,7 +18,8 @@ from chassis.service_tokens import ServiceTokens
 from contracts.subjects import SERVICES
 from tenantry.demo.world import PROPERTY, World
 from tenantry.stack.stack import Stack
-from tests.conftest import CHECKOUT, whole_stack
+from tests.conftest import whole_stack
+from tests.shell import CHECKOUT
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("fuzzed stack")]
 HOOKS = "tests.system.openapi_callers"
@@ -67,7 +68,11 @@ def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_each_answer_fits_the_document(service: str, callers: Callers, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "examples", [5, pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])]
+)
+def test_each_answer_fits_the_document(service: str, examples: int, callers: Callers, tmp_path: Path) -> None:
+    """`examples` are made at random for each operation, beside those that each of its limits asks for."""
     settings = tmp_path / "schemathesis.toml"
     settings.write_text(
         f'hooks = "{HOOKS}"\n[parameters]\n"path.tenant_id" = "{callers.tenant_id}"\n'
@@ -78,7 +83,7 @@ def test_each_answer_fits_the_document(service: str, callers: Callers, tmp_path:
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(settings), "run"),
             f"{callers.stack.url(service)}/v1/openapi.json",
             *("--exclude-path-regex", "/sse/stream$"),  # on another listener, and without an end
-            *("--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--seed", "1"),
+            *("--phases", "examples,coverage,fuzzing", "--max-examples", str(examples), "--seed", "1"),
             *("--exclude-checks", ",".join(TOO_STRICT), "--continue-on-failure", "--no-color"),
         ],
         cwd=tmp_path,
@@ -90,7 +95,7 @@ def test_each_answer_fits_the_document(service: str, callers: Callers, tmp_path:
         },
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=1700,
         check=False,
     )
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]

@@ -11,9 +11,8 @@ import pytest
 
 from tenantry.demo.world import PROPERTY, Person, Tenant, World
 from tenantry.issuer.signing import Signer
-from tenantry.issuer.state import State
 from tenantry.stack.stack import Stack
-from tests.system.shell import Shell
+from tests.shell import Shell
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
 KEY = ("--name", "Night sync", "--product", "ai_console", "--scope", "read", "--scope", "write")
@@ -34,7 +33,7 @@ class Scene:
 
     def product(self, name: str = "ai_console") -> dict[str, str]:
         """Headers of a product; the installation has none of its own."""
-        signer = Signer(State(self.stack.folder.path / "issuer" / "issuer.sqlite"), self.stack.url("issuer"))
+        signer = Signer.kept_in(self.stack.folder.path / "issuer" / "issuer.sqlite", self.stack.url("issuer"))
         claims = {"sub": name, "aud": ["registry"], "realm_access": {"roles": [f"service:product:{name}"]}}
         return {"Authorization": f"Bearer {signer.sign(claims, datetime.now(UTC).timestamp(), 300)}"}
 

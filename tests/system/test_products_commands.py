@@ -12,14 +12,9 @@ from tenantry.demo.world import World
 from tenantry.stack.folder import PRODUCTS
 from tenantry.stack.stack import Stack
 from tests.infra import eventually
-from tests.system.shell import Shell
+from tests.shell import Shell
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
-
-
-@pytest.fixture
-def shell(live_stack: Path) -> Shell:
-    return Shell(live_stack)
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from chassis.outgoing import http_client
+from contracts import settings
 from contracts.subjects import SERVICES
 from tenantry.stack.processes import Child, Command, python
 from tenantry.stack.stack import Stack
@@ -29,7 +31,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
 
 
 async def answer(stack: Stack, service: str, path: str) -> httpx.Response | None:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with http_client() as http:
         try:
             return await http.get(f"{stack.url(service)}{path}")
         except httpx.TransportError:
@@ -50,7 +52,7 @@ async def test_services_start_before_everything_they_need_and_recover_when_it_co
         found = await answer(stack, service, "/readyz")
         assert found is not None
         assert found.status_code == 503
-        needed = {"database", "bus"} | ({"settings"} if service == "bff" else set())
+        needed = {"database", "bus"} | ({"settings"} if service in settings.READERS else set())
         told = found.json()["dependencies"].items()
         assert {name: what["up"] for name, what in told} == dict.fromkeys(needed, False)
     pids = {service: stack.pid(service) for service in SERVICES}

@@ -10,7 +10,7 @@ import pytest
 from tenantry.demo.world import World
 from tenantry.stack.folder import PRODUCTS
 from tenantry.stack.stack import Stack
-from tests.system.shell import Shell
+from tests.shell import Shell
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
 
@@ -26,11 +26,6 @@ def tenant(live_stack: Path) -> tuple[str, str]:
         return made.tenant_id, made.slug
 
     return asyncio.run(make())
-
-
-@pytest.fixture
-def shell(live_stack: Path) -> Shell:
-    return Shell(live_stack)
 
 
 def test_a_tenant_is_activated_cancelled_held_and_taken_back(shell: Shell, tenant: tuple[str, str]) -> None:

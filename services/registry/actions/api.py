@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
@@ -12,17 +12,15 @@ from chassis.db import Database, rows
 from chassis.guards import needs
 from chassis.idempotency import Keyed, is_replayed, once
 from chassis.ids import uuid7
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from services.registry.actions import operations as actions
 from services.registry.actions.operations import Asked, Call
 from services.registry.actions.store import queries
-from services.registry.bodies import Body, Text
+from services.registry.bodies import Body, Key, Text
 from services.registry.products.client import ProductClient
 from services.registry.tenants import store
-
-Key = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
 class ActionIn(Body):
@@ -43,9 +41,14 @@ def router(
     client: ProductClient,
 ) -> APIRouter:
     routes = APIRouter(prefix="/v1/tenants/{tenant_id}/products/{product}/actions", tags=["actions"])
-    actor = needs(authenticate, Capability.PRODUCT_ACT)
-    reader = needs(authenticate, Capability.ENTITLEMENT_READ)
+    add_acting(routes, database, needs(authenticate, Capability.PRODUCT_ACT), clock, client)
+    add_reading(routes, database, needs(authenticate, Capability.ENTITLEMENT_READ), page_tokens)
+    return routes
 
+
+def add_acting(
+    routes: APIRouter, database: Database, actor: Any, clock: Clock, client: ProductClient
+) -> None:
     @routes.post("/{action}", responses={202: {"description": "The first request with this key is calling"}})
     async def act(
         tenant_id: UUID,
@@ -78,28 +81,24 @@ def router(
         status = 202 if found["state"] == "requested" else 200
         return Response(orjson.dumps(found), status, headers, "application/json")
 
+
+def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens: PageTokens) -> None:
     @routes.get("")
     async def list_(
-        tenant_id: UUID,
-        product: Key,
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, reader],
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
+        tenant_id: UUID, product: Key, claims: Annotated[Claims, reader], asked: Paged
     ) -> dict[str, Any]:
         """What was asked of the product for this tenant, newest first."""
         scope = {"list": "actions", "tenant": str(tenant_id), "product": product}
-        after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
+        page = page_tokens.open(asked, scope, "action_id")
         async with database.reading(tenant_id) as tx:
             await store.tenant(tx, tenant_id)
             found = await rows(
                 queries.actions_page(
-                    tx, tenant_id=tenant_id, product_key=product, after=after, most=page_size + 1
+                    tx,
+                    tenant_id=tenant_id,
+                    product_key=product,
+                    after=page.after["action_id"],
+                    most=page.most,
                 )
             )
-        page = page_tokens.page([action_out(row) for row in found], page_size, scope, ("action_id",))
-        link_next(request, response, page.next_page_token)
-        return {"actions": page.items, "next_page_token": page.next_page_token}
-
-    return routes
+        return page.answer("actions", [action_out(row) for row in found])

@@ -1,18 +1,12 @@
 """Says `unknown` of actions whose caller has died: any process may, each action once."""
 
-import asyncio
 from datetime import timedelta
 
-import structlog
-
 from chassis.clock import Clock
-from chassis.context import set_actor, use_origin
 from chassis.db import Database
-from chassis.errors import Transient
 from services.registry.actions import operations
-
-log = structlog.get_logger(__name__)
-SYSTEM = "system"
+from services.registry.actors import as_system
+from services.registry.rounds import go_round
 
 
 class ForgottenActions:
@@ -31,20 +25,11 @@ class ForgottenActions:
         self._batch = batch
 
     async def run(self) -> None:
-        while True:
-            try:
-                while await self.run_due():
-                    pass
-            except Transient as error:
-                log.warning("forgotten_actions.waiting", error=str(error))
-            except Exception:
-                log.exception("forgotten_actions.failed")
-            await asyncio.sleep(self._every)
+        await go_round(self.name, self.run_due, self._every)
 
     async def run_due(self) -> int:
         """One batch; answers how many were given up."""
         now = self._clock.now()
-        with use_origin(correlation_id=None):
-            set_actor(SYSTEM, "system")
+        with as_system():
             async with self._database.worker() as tx:
                 return await operations.give_up(tx, now - self._after, self._batch, now)

@@ -63,9 +63,9 @@ class Outcome:
 
 
 async def request(tx: Tx, asked: Asked, action_id: UUID, now: datetime) -> Call:
-    """Raises TenantNotFound, TenantFrozen, ProductNotFound, ActionUnknown, NotEntitled, SlugMismatch,
+    """Write down what is asked, and whom to call for it.
 
-    ProductNotConnected.
+    Raises TenantNotFound, TenantFrozen, ProductNotFound, ActionUnknown, NotEntitled, SlugMismatch, ProductNotConnected.
     """
     tenant = await store.tenant(tx, asked.tenant_id)
     if tenant.status in {"frozen", "archived"}:

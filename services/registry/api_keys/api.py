@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from chassis.auth import Authenticate
@@ -16,7 +16,7 @@ from chassis.etags import IfMatch, etag_of, require_match
 from chassis.fields import Instant, Whole
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from services.registry.api_keys import operations as keys
@@ -25,6 +25,7 @@ from services.registry.api_keys.format import Mode
 from services.registry.api_keys.peppers import Peppers
 from services.registry.api_keys.store import queries
 from services.registry.bodies import Body, ProjectId, Text
+from services.registry.changes import Changes
 from services.registry.settings import Settings
 from services.registry.tenants import operations as tenants
 
@@ -114,7 +115,7 @@ def router(
     reader = needs(authenticate, Capability.API_KEY_READ)
     add_issuing(routes, Issuing(database, clock), keeper, settings, peppers)
     add_reading(routes, database, reader, page_tokens)
-    add_revoking(routes, database, keeper, clock)
+    add_revoking(routes, Changes(database, clock), keeper)
     return routes
 
 
@@ -160,22 +161,15 @@ def add_issuing(
 
 def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens: PageTokens) -> None:
     @routes.get("")
-    async def find(
-        tenant_id: UUID,
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, reader],
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
-    ) -> dict[str, Any]:
+    async def find(tenant_id: UUID, claims: Annotated[Claims, reader], asked: Paged) -> dict[str, Any]:
         """Oldest first, those that have ended too."""
         scope = {"list": "api-keys", "tenant_id": str(tenant_id)}
-        after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
+        page = page_tokens.open(asked, scope, "key_id")
         async with database.reading(tenant_id) as tx:
-            found = await rows(queries.keys_page(tx, tenant_id=tenant_id, after=after, most=page_size + 1))
-        page = page_tokens.page([key_out(row) for row in found], page_size, scope, ["key_id"])
-        link_next(request, response, page.next_page_token)
-        return {"api_keys": page.items, "next_page_token": page.next_page_token}
+            found = await rows(
+                queries.keys_page(tx, tenant_id=tenant_id, after=page.after["key_id"], most=page.most)
+            )
+        return page.answer("api_keys", [key_out(row) for row in found])
 
     @routes.get("/{key_id}")
     async def show(
@@ -188,7 +182,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
         return key_out(found)
 
 
-def add_revoking(routes: APIRouter, database: Database, keeper: Any, clock: Clock) -> None:
+def add_revoking(routes: APIRouter, changes: Changes, keeper: Any) -> None:
     @routes.delete("/{key_id}")
     async def revoke(
         tenant_id: UUID,
@@ -199,15 +193,11 @@ def add_revoking(routes: APIRouter, database: Database, keeper: Any, clock: Cloc
         match: IfMatch,
     ) -> Response:
         """Ends the key for good, also that of a frozen tenant."""
-        headers: dict[str, str] = {}
-        async with database.transaction(tenant_id) as tx:
 
-            async def effect() -> tuple[int, Any]:
-                row = await store.lock_key(tx, tenant_id, key_id)
-                require_match(request, row["row_version"])
-                await keys.revoke(tx, row, "revoked", claims.act or claims.sub, clock.now())
-                found = await store.key(tx, tenant_id, key_id)
-                headers["ETag"] = etag_of(found["row_version"])
-                return 200, key_out(found)
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            row = await store.lock_key(tx, tenant_id, key_id)
+            require_match(request, row["row_version"])
+            await keys.revoke(tx, row, "revoked", claims.act or claims.sub, now)
+            return key_out(await store.key(tx, tenant_id, key_id))
 
-            return await once(request, tx, clock, claims.sub, tenant_id, effect, headers)
+        return await changes.make(request, claims.sub, tenant_id, change)

@@ -1,93 +1,35 @@
 """Says that keys expire soon: any process may say what is due; each warning is said once, whoever dies."""
 
-import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import structlog
-
 from chassis import outbox
-from chassis.clock import Clock
-from chassis.context import set_actor, use_origin
-from chassis.db import Database, Tx, rows
-from chassis.errors import Transient
+from chassis.db import Tx, rows
 from contracts.registry import ApiKeyExpiringV1
-from services.registry.api_keys.operations import SYSTEM
 from services.registry.api_keys.store import queries
+from services.registry.due_rows import DueRows
 
-log = structlog.get_logger(__name__)
 
-
-class ExpiryWarnings:
-    """A background part. Locked warnings are passed over, so that several processes share the work."""
+class ExpiryWarnings(DueRows[dict[str, Any]]):
+    """Each at its own time however late it is said."""
 
     name = "api-key-expiry"
 
-    def __init__(self, database: Database, clock: Clock, *, every: float = 1.0, batch: int = 200) -> None:
-        self._database = database
-        self._clock = clock
-        self._every = every
-        self._batch = batch
+    async def lock(self, tx: Tx, now: datetime, most: int) -> Sequence[dict[str, Any]]:
+        return await rows(queries.lock_due_warnings(tx, now=now, most=most))
 
-    async def run(self) -> None:
-        while True:
-            try:
-                while await self.run_due():
-                    pass
-            except Transient as error:
-                log.warning("api_key_expiry.waiting", error=str(error))
-            await asyncio.sleep(self._every)
-
-    async def run_due(self) -> int:
-        """One batch; answers how many warnings were dealt with."""
-        try:
-            return await self._run(self._batch)
-        except Transient:
-            raise
-        except Exception:
-            log.exception("api_key_expiry.batch_failed")
-            return await self._one_by_one()
-
-    async def _one_by_one(self) -> int:
-        """Something in the batch cannot be said: say the others, and put that one off."""
-        done = 0
-        for _ in range(self._batch):
-            taken = await self._run(1, put_off=True)
-            if not taken:
-                break
-            done += taken
-        return done
-
-    async def _run(self, most: int, *, put_off: bool = False) -> int:
-        now = self._clock.now()
-        async with self._database.worker() as tx:
-            due = await rows(queries.lock_due_warnings(tx, now=now, most=most))
-            if not due:
-                return 0
-            try:
-                async with tx.savepoint():
-                    await say(tx, due, now)
-            except Transient:
-                raise
-            except Exception as error:
-                if not put_off:
-                    raise
-                key_id, days_left = due[0]["key_id"], due[0]["days_left"]
-                log.exception("api_key_expiry.failed", key_id=str(key_id))
-                await queries.postpone_warning(
-                    tx, key_id=key_id, days_left=days_left, now=now, error=repr(error)[:500]
-                )
-            return len(due)
-
-
-async def say(tx: Tx, due: list[dict[str, Any]], now: datetime) -> None:
-    """The events of locked warnings, each at its own time however late it is said, and that they were said."""
-    with use_origin(correlation_id=None):
-        set_actor(SYSTEM, "system")
+    async def do(self, tx: Tx, due: Sequence[dict[str, Any]], now: datetime) -> int:
         await outbox.add_all(tx, [(warning_of(row), row["row_version"]) for row in due])
-    await queries.warned(
-        tx, key_ids=[row["key_id"] for row in due], days_left=[row["days_left"] for row in due], now=now
-    )
+        key_ids, days_left = [row["key_id"] for row in due], [row["days_left"] for row in due]
+        await queries.warned(tx, key_ids=key_ids, days_left=days_left, now=now)
+        return len(due)
+
+    def key_of(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {"key_id": row["key_id"], "days_left": row["days_left"]}
+
+    async def put_off(self, tx: Tx, key: Mapping[str, Any], now: datetime, error: str) -> None:
+        await queries.postpone_warning(tx, **key, now=now, error=error)
 
 
 def warning_of(row: dict[str, Any]) -> ApiKeyExpiringV1:

@@ -11,10 +11,10 @@ from chassis.context import set_actor
 from chassis.db import Database
 from services.registry.api_keys import operations as keys
 from services.registry.api_keys import store
-from services.registry.api_keys.buckets import Buckets
 from services.registry.api_keys.format import is_well_formed
 from services.registry.api_keys.peppers import Peppers
 from services.registry.bodies import Body
+from services.registry.buckets import Buckets
 from services.registry.errors import ApiKeyNotFound, TooManyReports
 
 REPORTER = "leak-report"

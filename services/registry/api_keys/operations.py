@@ -7,10 +7,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 from chassis import outbox
-from chassis.context import current_origin
 from chassis.db import Tx, rows
 from chassis.ids import uuid7
 from contracts.registry import ApiKeyCreatedV1, ApiKeyRevokedV1, ApiKeyRotatedV1
+from services.registry.actors import actor
 from services.registry.api_keys.format import SHOWN_CHARACTERS, Mode, new_key
 from services.registry.api_keys.model import require_future, warnings_of
 from services.registry.api_keys.peppers import Peppers
@@ -20,8 +20,6 @@ from services.registry.errors import ApiKeyNotInUse, OverlapTooLong, ProductUnkn
 from services.registry.projects.rules import require_usable
 from services.registry.tenants import operations as tenants
 from services.registry.tenants.model import Ladder
-
-SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ async def add(tx: Tx, tenant_id: UUID, asked: NewKey, peppers: Peppers, now: dat
         project_id=asked.project_id,
         product_key=asked.product,
         scopes=list(asked.scopes),
-        created_by=current_origin().actor_id or SYSTEM,
+        created_by=actor(),
         created_at=now,
         expires_at=asked.expires_at,
         predecessor_id=asked.predecessor_id,

@@ -13,12 +13,12 @@ from chassis.pages import PageTokens
 from chassis.runtime import Part
 from contracts.subjects import STREAMS
 from services.registry.api_keys import api, leaks, verify_api
-from services.registry.api_keys.buckets import Buckets
 from services.registry.api_keys.expiry import ExpiryWarnings
 from services.registry.api_keys.memory import SUBJECTS, Memory
 from services.registry.api_keys.peppers import Peppers
 from services.registry.api_keys.uses import Uses
 from services.registry.api_keys.verification import Verifier
+from services.registry.buckets import Buckets
 from services.registry.settings import Settings
 
 

@@ -1,6 +1,5 @@
 """When each key was last used: noted in memory, written in batches. A process that is killed loses one batch."""
 
-import asyncio
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +8,7 @@ import structlog
 from chassis.db import Database
 from chassis.errors import Transient
 from services.registry.api_keys.store import queries
+from services.registry.rounds import go_round
 
 log = structlog.get_logger(__name__)
 
@@ -28,17 +28,16 @@ class Uses:
 
     async def run(self) -> None:
         try:
-            while True:
-                await asyncio.sleep(self._every)
-                await self._try_to_write()
+            await go_round(self.name, self._one_round, self._every)
         finally:
-            await self._try_to_write()
+            try:
+                await self.write()
+            except Transient as error:
+                log.warning("api_key_uses.lost", error=str(error), keys=len(self._noted))
 
-    async def _try_to_write(self) -> None:
-        try:
-            await self.write()
-        except Transient as error:
-            log.warning("api_key_uses.waiting", error=str(error))
+    async def _one_round(self) -> None:
+        """Answers nothing, so that the next one waits for a batch to gather."""
+        await self.write()
 
     async def write(self) -> int:
         """One statement for all keys used since the last one; how many. Raises Transient, and then keeps them."""

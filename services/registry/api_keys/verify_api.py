@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from chassis.auth import Authenticate, require_product
+from chassis.hot_route import HotRoute
 from contracts.claims import Claims
 from contracts.roles import PRODUCT_PREFIX
 from services.registry.api_keys.model import Asked, Code
@@ -41,7 +42,7 @@ class VerificationOut(BaseModel):
 
 def router(authenticate: Authenticate, verifier: Verifier) -> APIRouter:
     """A product learns of its own keys only: which product it is says its token."""
-    routes = APIRouter(prefix="/internal/api-keys", tags=["internal"])
+    routes = APIRouter(prefix="/internal/api-keys", tags=["internal"], route_class=HotRoute)
     product = require_product(authenticate)
 
     @routes.post("/verify", responses={200: {"model": VerificationOut}})

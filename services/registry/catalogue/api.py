@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
@@ -11,12 +11,11 @@ from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from contracts.capabilities import Capability
 from contracts.claims import Claims
+from services.registry.bodies import Key
 from services.registry.catalogue import operations as catalogue
 from services.registry.catalogue.manifest import Manifest
 from services.registry.catalogue.store import queries
 from services.registry.errors import ProductNotFound
-
-Key = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
 def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIRouter:

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chassis.fields import Flag, Whole
 from contracts.roles import OrgRole
+from services.registry.bodies import Key
 
-Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 Version = Annotated[str, Field(pattern=r"^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})$")]
 Words = Annotated[str, Field(min_length=1, max_length=500)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]{1,400}$")]

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
@@ -13,11 +13,10 @@ from chassis.idempotency import Keyed, is_replayed, once
 from chassis.ids import uuid7
 from contracts.capabilities import Capability
 from contracts.claims import Claims
+from services.registry.bodies import Key
 from services.registry.conformance import operations as conformance
 from services.registry.conformance.operations import Claim
 from services.registry.conformance.prober import Prober
-
-Key = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
 def router(database: Database, authenticate: Authenticate, clock: Clock, prober: Prober) -> APIRouter:

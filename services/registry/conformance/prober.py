@@ -1,24 +1,23 @@
 """Probes products: each in its turn, by one process at a time, and whenever an operator asks."""
 
-import asyncio
 from datetime import timedelta
 
 import structlog
 
 from chassis.clock import Clock
-from chassis.context import set_actor, use_origin
 from chassis.db import Database
 from chassis.errors import Transient
 from chassis.ids import uuid7
+from services.registry.actors import as_system
 from services.registry.conformance import operations
 from services.registry.conformance.operations import Claim
 from services.registry.conformance.probe import Probe
 from services.registry.conformance.store import queries
 from services.registry.errors import ProbeRunning, ProductNotConnected, ProductNotFound
 from services.registry.products.client import ProductClient
+from services.registry.rounds import go_round
 
 log = structlog.get_logger(__name__)
-SYSTEM = "system"
 
 
 class Prober:
@@ -37,15 +36,7 @@ class Prober:
         self._look = look
 
     async def run(self) -> None:
-        while True:
-            try:
-                while await self.run_due():
-                    pass
-            except Transient as error:
-                log.warning("prober.waiting", error=str(error))
-            except Exception:
-                log.exception("prober.failed")
-            await asyncio.sleep(self._look)
+        await go_round(self.name, self.run_due, self._look)
 
     async def run_due(self) -> bool:
         """Probe one product whose turn it is; False where there is none."""
@@ -53,8 +44,7 @@ class Prober:
             key = await queries.due_product(reading, now=self._clock.now())
         if key is None:
             return False
-        with use_origin(correlation_id=None):
-            set_actor(SYSTEM, "system")
+        with as_system():
             try:
                 async with self._database.transaction(None) as tx:
                     held = await operations.claim(tx, key, uuid7(), self._clock.now())

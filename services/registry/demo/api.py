@@ -16,8 +16,6 @@ from contracts.capabilities import Capability
 from contracts.claims import Claims
 from services.registry.bodies import Body
 from services.registry.demo import operations as demo
-from services.registry.demo.model import ZONE
-from services.registry.demo.store import queries
 
 
 class LeaseIn(Body):
@@ -66,7 +64,7 @@ def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIR
 
             async def effect() -> tuple[int, Any]:
                 now = clock.now()
-                await queries.ask_for_reset(tx, night=now.astimezone(ZONE).date(), now=now)
+                await demo.ask_for_reset(tx, now)
                 return 202, await demo.status(tx, now)
 
             return await once(request, tx, clock, claims.sub, None, effect)

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from chassis import outbox
-from chassis.context import current_origin
 from chassis.db import ReadTx, Tx, rows
 from chassis.ids import uuid7
 from contracts.capabilities import DEMO_TENANT_ID
@@ -19,6 +18,7 @@ from contracts.registry import (
     DeviceRevokedV1,
     MemberDeactivatedV1,
 )
+from services.registry.actors import actor
 from services.registry.catalogue.store import queries as catalogue
 from services.registry.demo import model
 from services.registry.demo.model import MEMBERS, Restored
@@ -33,8 +33,6 @@ from services.registry.tenants import operations as tenants
 from services.registry.tenants import store as tenant_store
 from services.registry.tenants.model import Ladder
 from services.registry.tenants.store import queries as tenant_queries
-
-SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +222,13 @@ async def lease(tx: Tx, who: str, lasts: timedelta, now: datetime) -> dict[str, 
 async def release(tx: Tx, now: datetime) -> None:
     """The demo is over. Raises LeaseNotFound."""
     await rows(queries.lock_open_resets(tx))
-    if await queries.release_lease(tx, now=now, released_by=current_origin().actor_id or SYSTEM) is None:
+    if await queries.release_lease(tx, now=now, released_by=actor()) is None:
         raise LeaseNotFound("no lease is in force")
+
+
+async def ask_for_reset(tx: Tx, now: datetime) -> None:
+    """Another reset of this night is due at once, unless one that was asked for is open."""
+    await queries.ask_for_reset(tx, night=now.astimezone(model.ZONE).date(), now=now)
 
 
 async def status(tx: ReadTx, now: datetime) -> dict[str, Any]:

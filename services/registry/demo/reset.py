@@ -11,18 +11,19 @@ from typing import Any
 import structlog
 
 from chassis.clock import Clock
-from chassis.context import set_actor, use_origin
 from chassis.db import Database, rows
 from chassis.errors import Transient
 from contracts.capabilities import DEMO_TENANT_ID
+from services.registry.actors import as_system
 from services.registry.catalogue.manifest import manifest_of
 from services.registry.catalogue.store import queries as catalogue
 from services.registry.demo import model, operations
-from services.registry.demo.operations import SYSTEM, Claimed
+from services.registry.demo.operations import Claimed
 from services.registry.demo.products import DemoProducts
 from services.registry.demo.store import queries
 from services.registry.errors import SlugTaken
 from services.registry.identity import IdentityProvider
+from services.registry.rounds import go_round
 from services.registry.tenants.model import Ladder
 
 log = structlog.get_logger(__name__)
@@ -52,20 +53,17 @@ class DemoResets:
         self._clock = clock
         self._ladder = ladder
         self._every = every
+        self._is_made = False
 
     async def run(self) -> None:
-        is_made = False
-        while True:
-            try:
-                if not is_made:
-                    await self.ensure()
-                    is_made = True
-                await self.run_due()
-            except Transient as error:
-                log.warning("demo_resets.waiting", error=str(error))
-            except Exception:
-                log.exception("demo_resets.failed")  # the claim ends, and the night is tried again
-            await asyncio.sleep(self._every)
+        await go_round(self.name, self._one_round, self._every)
+
+    async def _one_round(self) -> None:
+        """One that fails leaves a claim that ends: the night is tried again."""
+        if not self._is_made:
+            await self.ensure()
+            self._is_made = True
+        await self.run_due()
 
     async def ensure(self) -> None:
         """The demo tenant exists afterwards, whoever made it. Raises Transient."""
@@ -74,8 +72,7 @@ class DemoResets:
                 return
         org_id, member_ids = await self._known_outside()
         try:
-            with use_origin(correlation_id=None):
-                set_actor(SYSTEM, "system")
+            with as_system():
                 async with self._database.transaction(DEMO_TENANT_ID) as tx:
                     await operations.found(tx, org_id, member_ids, self._clock.now())
         except SlugTaken:
@@ -100,8 +97,7 @@ class DemoResets:
         now = self._clock.now()
         async with self._database.worker() as tx:
             faults = [*missing, *await operations.compare_answers(tx, claimed, now)]
-        with use_origin(correlation_id=None):
-            set_actor(SYSTEM, "system")
+        with as_system():
             async with self._database.transaction(DEMO_TENANT_ID) as tx:
                 outcome = await operations.restore(tx, claimed, member_ids, faults, self._ladder, now)
         log.info("demo_resets.ended", night=str(claimed.night), outcome=outcome, faults=faults)

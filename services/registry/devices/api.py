@@ -9,7 +9,7 @@ from pydantic import Field
 from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database
-from chassis.errors import Forbidden
+from chassis.etags import etag_of
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
 from contracts.capabilities import Capability
@@ -34,34 +34,37 @@ class DeviceIn(Body):
     cohort: BackofficeRole
 
 
-def router(  # noqa: C901  # a list of small routes
-    database: Database, authenticate: Authenticate, clock: Clock, settings: Settings
-) -> APIRouter:
+def router(database: Database, authenticate: Authenticate, clock: Clock, settings: Settings) -> APIRouter:
     """Enrolment by members, for the tenant in their token."""
     routes = APIRouter(prefix="/v1/devices", tags=["devices"])
+    add_enrolment(routes, database, needs(authenticate, Capability.DEVICE_ENROL), clock, settings)
+    add_reading(routes, database, needs(authenticate, Capability.DEVICE_READ))
+    add_revoking(routes, database, needs(authenticate, Capability.DEVICE_MANAGE), clock)
+    return routes
 
-    enroller = needs(authenticate, Capability.DEVICE_ENROL)
-    reader = needs(authenticate, Capability.DEVICE_READ)
-    manager = needs(authenticate, Capability.DEVICE_MANAGE)
 
-    def tenant_of(claims: Claims) -> UUID:
-        if claims.tenant_id is None:
-            raise TenantNotFound("devices belong to a tenant, and this token names none")
-        return claims.tenant_id
+def tenant_of(claims: Claims) -> UUID:
+    """Raises TenantNotFound."""
+    if claims.tenant_id is None:
+        raise TenantNotFound("devices belong to a tenant, and this token names none")
+    return claims.tenant_id
 
+
+def add_enrolment(
+    routes: APIRouter, database: Database, enroller: Any, clock: Clock, settings: Settings
+) -> None:
     @routes.post("/challenges", status_code=201)
     async def challenge(request: Request, claims: Annotated[Claims, enroller], key: Keyed) -> Response:
         """A text to sign with the device key, good once and for `expires_in` seconds. Needs a second factor."""
         devices.require_second_factor(claims)
-        async with database.transaction(tenant_of(claims)) as tx:
+        tenant_id, seconds = tenant_of(claims), settings.challenge_seconds
+        async with database.transaction(tenant_id) as tx:
 
             async def effect() -> tuple[int, Any]:
-                text = await devices.challenge(
-                    tx, tenant_of(claims), claims.sub, clock.now(), settings.challenge_seconds
-                )
-                return 201, {"challenge": text, "expires_in": settings.challenge_seconds}
+                text = await devices.challenge(tx, tenant_id, claims.sub, clock.now(), seconds)
+                return 201, {"challenge": text, "expires_in": seconds}
 
-            return await once(request, tx, clock, claims.sub, claims.tenant_id, effect)
+            return await once(request, tx, clock, claims.sub, tenant_id, effect)
 
     @routes.post("", status_code=201)
     async def enrol(
@@ -69,15 +72,16 @@ def router(  # noqa: C901  # a list of small routes
     ) -> Response:
         """Register a device's public key by the signed challenge, at a property of the member. Needs a second factor."""
         devices.require_second_factor(claims)
-        if claims.properties and body.property not in claims.properties:
-            raise Forbidden(f"property {body.property!r} is out of your scope")
-        async with database.transaction(tenant_of(claims)) as tx:
+        tenant_id, asked = tenant_of(claims), devices.NewDevice(**body.model_dump())
+        async with database.transaction(tenant_id) as tx:
 
             async def effect() -> tuple[int, Any]:
-                return 201, await devices.enrol(tx, claims, tenant_of(claims), body, clock.now())
+                return 201, await devices.enrol(tx, claims, tenant_id, asked, settings.ladder, clock.now())
 
-            return await once(request, tx, clock, claims.sub, claims.tenant_id, effect)
+            return await once(request, tx, clock, claims.sub, tenant_id, effect)
 
+
+def add_reading(routes: APIRouter, database: Database, reader: Any) -> None:
     @routes.get("/{device_id:uuid}")
     async def show(device_id: UUID, response: Response, claims: Annotated[Claims, reader]) -> dict[str, Any]:
         """A device of the caller's tenant, revoked ones too."""
@@ -85,14 +89,14 @@ def router(  # noqa: C901  # a list of small routes
             row = await queries.device_by_id(tx, tenant_id=claims.tenant_id, device_id=device_id)
         if row is None:
             raise DeviceNotFound(f"there is no device {device_id}")
-        response.headers["ETag"] = f'"{row["row_version"]}"'
+        response.headers["ETag"] = etag_of(row["row_version"])
         return dict(row)
 
+
+def add_revoking(routes: APIRouter, database: Database, manager: Any, clock: Clock) -> None:
     @routes.delete("/{device_id:uuid}", status_code=204)
     async def revoke(device_id: UUID, claims: Annotated[Claims, manager]) -> Response:
         """Shut the device out for good; 404 for one that is revoked already."""
         async with database.transaction(tenant_of(claims)) as tx:
             await devices.revoke(tx, tenant_of(claims), device_id, "revoked by IT admin", clock.now())
         return Response(status_code=204)
-
-    return routes

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,15 +17,33 @@ from joserfc.jwk import ECKey
 
 from chassis import outbox
 from chassis.auth import InsufficientAuthentication
-from chassis.db import Tx
+from chassis.db import ReadTx, Tx
 from chassis.dpop import PRIVATE_PARTS, thumbprint
+from chassis.errors import Forbidden
 from chassis.ids import uuid7
 from contracts.claims import Claims
 from contracts.registry import DeviceEnrolledV1, DeviceRevokedV1
+from contracts.roles import BackofficeRole
 from services.registry.devices.store import queries
-from services.registry.errors import ChallengeInvalid, DeviceNotFound
+from services.registry.errors import ChallengeInvalid, DeviceNotFound, PropertyUnknown
+from services.registry.properties import store as properties
+from services.registry.tenants import operations as tenants
+from services.registry.tenants.model import Ladder
 
 STRONG_ACR = frozenset({"mfa", "2", "phr", "phrh"})
+
+
+@dataclass(frozen=True, slots=True)
+class NewDevice:
+    """An installation's public key, with the proof that it holds the private one."""
+
+    challenge: str
+    signature: str
+    jwk: dict[str, str]
+    name: str
+    os: str
+    property: str
+    cohort: BackofficeRole
 
 
 def require_second_factor(claims: Claims) -> None:
@@ -62,8 +81,25 @@ def checked_thumbprint(jwk: dict[str, Any], challenge_text: str, signature: str)
     return thumbprint(jwk)
 
 
-async def enrol(tx: Tx, claims: Claims, tenant_id: UUID, asked: Any, now: datetime) -> dict[str, Any]:
-    """Register the key, once: the same key enrolled again answers the same device. Raises ChallengeInvalid."""
+async def require_property(tx: ReadTx, claims: Claims, tenant_id: UUID, code: str) -> None:
+    """Raises Forbidden where the member does not work there, PropertyUnknown where there is none."""
+    if claims.properties and code not in claims.properties:
+        raise Forbidden(f"property {code!r} is out of your scope")
+    if await properties.unknown_of(tx, tenant_id, [code]):
+        fault = {"pointer": "/property", "code": "unknown", "detail": "the tenant has no such property"}
+        raise PropertyUnknown(f"property: the tenant has no {code!r}", errors=[fault])
+
+
+async def enrol(
+    tx: Tx, claims: Claims, tenant_id: UUID, asked: NewDevice, ladder: Ladder, now: datetime
+) -> dict[str, Any]:
+    """Register the key, once: the same key enrolled again answers the same device.
+
+    The tenant is locked, so that the property does not go meanwhile. Raises TenantNotFound, TenantFrozen, Forbidden,
+    PropertyUnknown, ChallengeInvalid.
+    """
+    await tenants.lock_writable(tx, tenant_id, ladder, now)
+    await require_property(tx, claims, tenant_id, asked.property)
     taken = await queries.take_challenge(
         tx, tenant_id=tenant_id, challenge=asked.challenge, member_id=claims.sub, now=now
     )

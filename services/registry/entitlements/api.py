@@ -18,15 +18,13 @@ from chassis.idempotency import Keyed
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.subjects import SERVICES
-from services.registry.bodies import Body, Text
+from services.registry.bodies import Body, Key, Text
 from services.registry.entitlements import operations as entitlements
 from services.registry.errors import TenantNotFound
 from services.registry.tenants import store
-from services.registry.tenants.api import Changes
+from services.registry.tenants.changes import TenantChanges
 from services.registry.tenants.model import Story, Tenant
 from services.registry.tenants.store import queries as tenant_queries
-
-Key = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
 class OverrideIn(Body):
@@ -40,13 +38,16 @@ class OverrideIn(Body):
     reason: Text
 
 
-def router(database: Database, authenticate: Authenticate, clock: Clock, changes: Changes) -> APIRouter:
+def router(database: Database, authenticate: Authenticate, clock: Clock, changes: TenantChanges) -> APIRouter:
     """For who may read entitlements; changing is the operators'."""
     routes = APIRouter(tags=["entitlements"])
-    reader = needs(authenticate, Capability.ENTITLEMENT_READ)
-    mover = needs(authenticate, Capability.PLATFORM_TENANT_MOVE)
-    any_service = require_service(authenticate, *SERVICES)
+    add_reading(routes, database, needs(authenticate, Capability.ENTITLEMENT_READ), clock)
+    add_override(routes, changes, needs(authenticate, Capability.PLATFORM_TENANT_MOVE))
+    add_claims(routes, database, require_service(authenticate, *SERVICES), clock)
+    return routes
 
+
+def add_reading(routes: APIRouter, database: Database, reader: Any, clock: Clock) -> None:
     @routes.get("/v1/tenants/{tenant_id}/entitlements")
     async def show(
         tenant_id: UUID, claims: Annotated[Claims, reader], explain: bool = False
@@ -66,6 +67,8 @@ def router(database: Database, authenticate: Authenticate, clock: Clock, changes
             "products": shown,
         }
 
+
+def add_override(routes: APIRouter, changes: TenantChanges, mover: Any) -> None:
     @routes.put("/v1/tenants/{tenant_id}/products/{product}")
     async def override(
         tenant_id: UUID,
@@ -90,8 +93,10 @@ def router(database: Database, authenticate: Authenticate, clock: Clock, changes
                 now=now,
             )
 
-        return await changes.make(request, tenant_id, claims.sub, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
+
+def add_claims(routes: APIRouter, database: Database, any_service: Any, clock: Clock) -> None:
     @routes.get("/internal/claims/{org_id}")
     async def claims_of(
         org_id: Annotated[str, Path(max_length=200)], caller: Annotated[Claims, any_service]
@@ -110,5 +115,3 @@ def router(database: Database, authenticate: Authenticate, clock: Clock, changes
                 "ent_v": tenant.ent_v,
                 "products": await entitlements.keys_of(tx, tenant, clock.now()),
             }
-
-    return routes

@@ -33,9 +33,10 @@ on conflict (tenant_id) do update set due_at = excluded.due_at, attempts = 0;
 select push.tenant_id, push.due_at, push.attempts from claims_push push
 where push.due_at <= :now::timestamptz order by push.due_at limit :most::int;
 
--- name: pushed!
+-- name: pushed$
 -- Only if nothing newer was asked for meanwhile.
-delete from claims_push where tenant_id = :tenant_id::uuid and due_at = :due_at::timestamptz;
+delete from claims_push where tenant_id = :tenant_id::uuid and due_at = :due_at::timestamptz
+returning tenant_id;
 
 -- name: push_failed!
 update claims_push set attempts = attempts + 1, due_at = :due_at::timestamptz, last_error = :error::text

@@ -41,6 +41,7 @@ DomainError
 ├── MemberDeactivated  409 REGISTRY.MEMBER_DEACTIVATED
 ├── LastItAdmin        409 REGISTRY.LAST_IT_ADMIN
 ├── PropertyNotFound   404 REGISTRY.PROPERTY_NOT_FOUND
+├── PropertyUnknown    422 REGISTRY.PROPERTY_UNKNOWN, with the place that names it
 ├── PropertyTaken      409 REGISTRY.PROPERTY_TAKEN
 ├── PropertyInUse      409 REGISTRY.PROPERTY_IN_USE, with how many members and devices
 ├── ScopeNotFound      404 REGISTRY.SCOPE_NOT_FOUND
@@ -76,6 +77,7 @@ from services.registry.errors.people import (
     PropertyInUse,
     PropertyNotFound,
     PropertyTaken,
+    PropertyUnknown,
     ScopeNotFound,
     ScopesRefused,
 )
@@ -174,6 +176,7 @@ __all__ = [
     "PropertyInUse",
     "PropertyNotFound",
     "PropertyTaken",
+    "PropertyUnknown",
     "ScopeNotFound",
     "ScopesRefused",
     "SlugMismatch",

@@ -27,6 +27,12 @@ class PropertyNotFound(NotFound):
     code = "REGISTRY.PROPERTY_NOT_FOUND"
 
 
+class PropertyUnknown(Invalid):
+    """What names the property cannot be there: the tenant has none of this code."""
+
+    code = "REGISTRY.PROPERTY_UNKNOWN"
+
+
 class PropertyTaken(Conflict):
     """The tenant has a property of this code."""
 

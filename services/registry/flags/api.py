@@ -1,5 +1,6 @@
 """HTTP in, for operators: flags of the platform, and of a tenant where `tenant_id` names one."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,15 +9,15 @@ from pydantic import Field
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
-from chassis.db import Database, rows
+from chassis.db import Database, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
 from chassis.guards import needs
-from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.idempotency import Keyed
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
-from contracts.flags import Value
 from services.registry.bodies import Body, Reason
+from services.registry.changes import Changes
 from services.registry.flags import operations as flags
 from services.registry.flags.store import queries
 
@@ -28,36 +29,6 @@ class FlagIn(Body):
         Any, Field(description="true or false, a string, or a whole number", examples=[True, "standard", 2])
     ]
     reason: Reason
-
-
-class Changes:
-    """One change of a flag: its version checked, its row locked, its new state answered."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    async def make(
-        self,
-        request: Request,
-        principal: str,
-        name: str,
-        tenant_id: UUID | None,
-        value: Value | None,
-        reason: str,
-    ) -> Response:
-        headers: dict[str, str] = {}
-        async with self._database.transaction(tenant_id) as tx:
-
-            async def effect() -> tuple[int, Any]:
-                now = self._clock.now()
-                require_match(request, await flags.lock(tx, name, tenant_id, now))
-                await flags.change(tx, name, tenant_id, value, reason, now)
-                found = await flags.show(tx, name, tenant_id)
-                headers["ETag"] = etag_of(found["row_version"])
-                return 200, found
-
-            return await once(request, tx, self._clock, principal, tenant_id, effect, headers)
 
 
 def router(
@@ -86,7 +57,13 @@ def add_changing(routes: APIRouter, changes: Changes, admin: Any) -> None:
     ) -> Response:
         """Set it; in force everywhere within a second. The ETag of a flag that was never set is `"0"`."""
         flags.refuse_wrong(flags.declared(name), body.value)
-        return await changes.make(request, claims.sub, name, tenant_id, body.value, body.reason)
+
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            require_match(request, await flags.lock(tx, name, tenant_id, now))
+            await flags.change(tx, name, tenant_id, body.value, body.reason, now)
+            return await flags.show(tx, name, tenant_id)
+
+        return await changes.make(request, claims.sub, tenant_id, change)
 
     @routes.delete("/{name}")
     async def clear_flag(
@@ -99,7 +76,13 @@ def add_changing(routes: APIRouter, changes: Changes, admin: Any) -> None:
         tenant_id: UUID | None = None,
     ) -> Response:
         """Clear it: a tenant follows the platform again, the platform the default."""
-        return await changes.make(request, claims.sub, name, tenant_id, None, reason)
+
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            require_match(request, await flags.lock(tx, name, tenant_id, now))
+            await flags.change(tx, name, tenant_id, None, reason, now)
+            return await flags.show(tx, name, tenant_id)
+
+        return await changes.make(request, claims.sub, tenant_id, change)
 
 
 def add_reading(routes: APIRouter, database: Database, reader: Any) -> None:
@@ -123,42 +106,29 @@ def add_reading(routes: APIRouter, database: Database, reader: Any) -> None:
 def add_lists(routes: APIRouter, database: Database, reader: Any, page_tokens: PageTokens) -> None:
     @routes.get("/{name}/history")
     async def history(
-        name: str,
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, reader],
-        tenant_id: UUID | None = None,
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
+        name: str, claims: Annotated[Claims, reader], asked: Paged, tenant_id: UUID | None = None
     ) -> dict[str, Any]:
         """Who changed it to what, when and why; newest first."""
         scope = {"list": "flag_history", "name": name, "tenant_id": str(tenant_id)}
-        before = page_tokens.read(scope, page_token)[0] if page_token else None
+        page = page_tokens.open(asked, scope, "row_version")
         async with database.reading(tenant_id) as tx:
             await flags.in_scope(tx, flags.declared(name), tenant_id)
             found = await rows(
-                queries.flag_history(tx, name=name, tenant_id=tenant_id, before=before, most=page_size + 1)
+                queries.flag_history(
+                    tx, name=name, tenant_id=tenant_id, before=page.after["row_version"], most=page.most
+                )
             )
-        page = page_tokens.page(found, page_size, scope, ["row_version"])
-        link_next(request, response, page.next_page_token)
-        return {"changes": page.items, "next_page_token": page.next_page_token}
+        return page.answer("changes", found)
 
     @routes.get("/{name}/overrides")
-    async def overrides(
-        name: str,
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, reader],
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
-    ) -> dict[str, Any]:
+    async def overrides(name: str, claims: Annotated[Claims, reader], asked: Paged) -> dict[str, Any]:
         """The tenants that have a value of their own."""
         flags.declared(name)
         scope = {"list": "flag_overrides", "name": name}
-        after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
+        page = page_tokens.open(asked, scope, "tenant_id")
         async with database.platform_reading() as tx:
-            found = await rows(queries.flag_overrides(tx, name=name, after=after, most=page_size + 1))
+            found = await rows(
+                queries.flag_overrides(tx, name=name, after=page.after["tenant_id"], most=page.most)
+            )
         listed = [{**row, "tenant_id": str(row["tenant_id"])} for row in found]
-        page = page_tokens.page(listed, page_size, scope, ["tenant_id"])
-        link_next(request, response, page.next_page_token)
-        return {"overrides": page.items, "next_page_token": page.next_page_token}
+        return page.answer("overrides", listed)

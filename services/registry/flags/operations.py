@@ -5,17 +5,16 @@ from typing import Any
 from uuid import UUID
 
 from chassis import outbox
-from chassis.context import current_origin
 from chassis.db import ReadTx, Tx
 from contracts.flags import DECLARED, FLAGS, Flag, Value, effective
 from contracts.registry import FlagChangedV1
+from services.registry.actors import actor
 from services.registry.errors import FlagNotSet, FlagScopeWrong, FlagUnknown, FlagValueWrong
 from services.registry.flags import store
 from services.registry.flags.store import queries
 from services.registry.tenants import store as tenants
 from services.registry.versions import newest_of
 
-SYSTEM = "system"
 TOLD = ("reason", "changed_by", "changed_at")
 
 
@@ -101,7 +100,7 @@ async def lock(tx: Tx, name: str, tenant_id: UUID | None, now: datetime) -> int:
     """The flag's version in this scope (0: never set), locked until the transaction ends. Raises as `show`."""
     await in_scope(tx, declared(name), tenant_id)
     version: int = await queries.lock_flag(
-        tx, name=name, tenant_id=tenant_id, changed_by=current_origin().actor_id or SYSTEM, changed_at=now
+        tx, name=name, tenant_id=tenant_id, changed_by=actor(), changed_at=now
     )
     return version
 
@@ -121,7 +120,7 @@ async def change(
         tenant_id=tenant_id,
         value=value,
         reason=reason,
-        changed_by=current_origin().actor_id or SYSTEM,
+        changed_by=actor(),
         changed_at=now,
         newest=newest_of(now),
     )

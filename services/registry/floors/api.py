@@ -1,6 +1,5 @@
 """HTTP in, for operators: version floors of the platform, and of a tenant where `tenant_id` names one."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -14,11 +13,12 @@ from chassis.db import Database, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
 from chassis.fields import Instant
 from chassis.guards import needs
-from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.idempotency import Keyed
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from services.registry.bodies import Body, Reason
+from services.registry.changes import Changes
 from services.registry.floors import operations as floors
 from services.registry.floors.model import Floor, Platform
 from services.registry.floors.operations import Place
@@ -51,34 +51,6 @@ class ReasonedFloorIn(FloorIn):
     reason: Reason
 
 
-class Changes:
-    """One change of a floor: its version checked, its row locked, its new state answered."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    async def make(
-        self,
-        request: Request,
-        principal: str,
-        place: Place,
-        change: Callable[[Tx, datetime], Awaitable[None]],
-    ) -> Response:
-        headers: dict[str, str] = {}
-        async with self._database.transaction(place.tenant_id) as tx:
-
-            async def effect() -> tuple[int, Any]:
-                now = self._clock.now()
-                require_match(request, await floors.lock(tx, place, now))
-                await change(tx, now)
-                found = await floors.show(tx, place)
-                headers["ETag"] = etag_of(found["row_version"])
-                return 200, found
-
-            return await once(request, tx, self._clock, principal, place.tenant_id, effect, headers)
-
-
 def router(
     database: Database, authenticate: Authenticate, clock: Clock, page_tokens: PageTokens
 ) -> APIRouter:
@@ -108,10 +80,12 @@ def add_changing(routes: APIRouter, changes: Changes, admin: Any) -> None:
         """Set it whole; see `preview` first. The ETag of a floor that was never set is `"0"`."""
         place = Place(platform, channel, tenant_id)
 
-        async def change(tx: Tx, now: datetime) -> None:
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            require_match(request, await floors.lock(tx, place, now))
             await floors.put(tx, place, body.floor(now), body.reason, now)
+            return await floors.show(tx, place)
 
-        return await changes.make(request, claims.sub, place, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
     @routes.delete("/{platform}/{channel}")
     async def clear_floor(
@@ -127,10 +101,12 @@ def add_changing(routes: APIRouter, changes: Changes, admin: Any) -> None:
         """Take it away at once: a tenant follows the platform's again."""
         place = Place(platform, channel, tenant_id)
 
-        async def change(tx: Tx, now: datetime) -> None:
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            require_match(request, await floors.lock(tx, place, now))
             await floors.clear(tx, place, reason, now)
+            return await floors.show(tx, place)
 
-        return await changes.make(request, claims.sub, place, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
 
 def add_reading(routes: APIRouter, database: Database, reader: Any) -> None:
@@ -174,20 +150,17 @@ def add_history(routes: APIRouter, database: Database, reader: Any, page_tokens:
     async def history(
         platform: Platform,
         channel: Channel,
-        request: Request,
-        response: Response,
         claims: Annotated[Claims, reader],
+        asked: Paged,
         tenant_id: UUID | None = None,
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
     ) -> dict[str, Any]:
         """Who changed it to what, when and why; newest first."""
         told = {"platform": platform, "channel": channel, "tenant_id": tenant_id}
         scope = {"list": "floor_history", **told, "tenant_id": str(tenant_id)}
-        before = page_tokens.read(scope, page_token)[0] if page_token else None
+        page = page_tokens.open(asked, scope, "row_version")
         async with database.reading(tenant_id) as tx:
             await floors.in_scope(tx, Place(platform, channel, tenant_id))
-            found = await rows(queries.floor_history(tx, **told, before=before, most=page_size + 1))
-        page = page_tokens.page(found, page_size, scope, ["row_version"])
-        link_next(request, response, page.next_page_token)
-        return {"changes": page.items, "next_page_token": page.next_page_token}
+            found = await rows(
+                queries.floor_history(tx, **told, before=page.after["row_version"], most=page.most)
+            )
+        return page.answer("changes", found)

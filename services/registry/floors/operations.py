@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from chassis import outbox
-from chassis.context import current_origin
 from chassis.db import ReadTx, Tx, rows
 from contracts.platforms import OS_OF
 from contracts.registry import VersionFloorChangedV1
+from services.registry.actors import actor
 from services.registry.errors import FloorInvalid, FloorNotSet
 from services.registry.floors import store
 from services.registry.floors.model import FIELDS, Floor, cleared, faults_in, floor_of
@@ -17,7 +17,6 @@ from services.registry.floors.store import queries
 from services.registry.tenants import store as tenants
 from services.registry.versions import newest_of
 
-SYSTEM = "system"
 TOLD = ("reason", "changed_by", "changed_at")
 WHY_AT_MOST = (
     "the registry knows the devices of a platform, not their versions and channels: at most these are met"
@@ -80,7 +79,7 @@ async def in_scope(tx: ReadTx, place: Place) -> None:
 async def lock(tx: Tx, place: Place, now: datetime) -> int:
     """The floor's version (0: never set), locked until the transaction ends. Raises TenantNotFound."""
     await in_scope(tx, place)
-    who = current_origin().actor_id or SYSTEM
+    who = actor()
     version: int = await queries.lock_floor(tx, **asdict(place), changed_by=who, changed_at=now)
     return version
 
@@ -106,7 +105,7 @@ async def write(tx: Tx, place: Place, floor: Floor, reason: str, now: datetime) 
         **{**asdict(floor), "block": list(floor.block)},
         value=floor.told(),
         reason=reason,
-        changed_by=current_origin().actor_id or SYSTEM,
+        changed_by=actor(),
         changed_at=now,
         newest=newest_of(now),
     )

@@ -1,29 +1,30 @@
 """HTTP in: browse and wish, for members; leads and their activities, for sales."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
-from chassis.db import Database, rows
+from chassis.db import Database, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
 from chassis.fields import Whole
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import DEMO_TENANT_ID, Capability, capabilities_of
 from contracts.claims import Claims
-from services.registry.bodies import Body, Email, Reason, Text
+from services.registry.bodies import Body, Email, Key, Reason, Text
+from services.registry.changes import Changes
 from services.registry.errors import NoTenant
 from services.registry.leads import operations as leads
 from services.registry.leads.operations import Wish
 from services.registry.leads.store import queries
 
 Amount = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
-Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
 class RequestIn(Body):
@@ -154,26 +155,21 @@ def add_reading(
 
     @routes.get("/leads")
     async def find(
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, seer],
-        status: Literal["open", "closed"] | None = None,
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
+        claims: Annotated[Claims, seer], asked: Paged, status: Literal["open", "closed"] | None = None
     ) -> dict[str, Any]:
         """A sales representative sees its own."""
         owner = owner_of(claims)
         scope = {"list": "leads", "owner": owner, "status": status}
-        after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
+        page = page_tokens.open(asked, scope, "lead_id")
         is_open = None if status is None else status == "open"
         async with database.platform_reading() as tx:
             found = await rows(
-                queries.leads_page(tx, owner=owner, is_open=is_open, after=after, most=page_size + 1)
+                queries.leads_page(
+                    tx, owner=owner, is_open=is_open, after=page.after["lead_id"], most=page.most
+                )
             )
         listed = [leads.shown(row) for row in found]
-        page = page_tokens.page(listed, page_size, scope, ["lead_id"])
-        link_next(request, response, page.next_page_token)
-        return {"leads": page.items, "next_page_token": page.next_page_token}
+        return page.answer("leads", listed)
 
     @routes.get("/leads/{lead_id}")
     async def show(lead_id: UUID, response: Response, claims: Annotated[Claims, seer]) -> dict[str, Any]:
@@ -186,6 +182,7 @@ def add_reading(
 
 
 def add_changes(routes: APIRouter, database: Database, authenticate: Authenticate, clock: Clock) -> None:
+    changes = Changes(database, clock)
     closer = needs(authenticate, Capability.PLATFORM_LEAD_OWN)
     mover = needs(authenticate, Capability.PLATFORM_TENANT_MOVE)
 
@@ -201,18 +198,14 @@ def add_changes(routes: APIRouter, database: Database, authenticate: Authenticat
         """Its outcome; the CRM is told. The same wish makes a new lead afterwards."""
         async with database.platform_reading() as reading:
             tenant_id = UUID((await leads.find(reading, lead_id, owner_of(claims)))["tenant_id"])
-        headers: dict[str, str] = {}
-        async with database.transaction(tenant_id) as tx:
 
-            async def effect() -> tuple[int, Any]:
-                lead = await queries.lock_lead(tx, lead_id=lead_id)
-                require_match(request, lead["row_version"])
-                await leads.close(tx, lead, body.outcome, claims.sub, clock.now())
-                closed = await leads.find(tx, lead_id, None)
-                headers["ETag"] = etag_of(closed["row_version"])
-                return 200, closed
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            lead = await queries.lock_lead(tx, lead_id=lead_id)
+            require_match(request, lead["row_version"])
+            await leads.close(tx, lead, body.outcome, claims.sub, now)
+            return await leads.find(tx, lead_id, None)
 
-            return await once(request, tx, clock, claims.sub, tenant_id, effect, headers)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
     @routes.put("/tenants/{tenant_id}/sales-owner")
     async def put_owner(tenant_id: UUID, body: OwnerIn, claims: Annotated[Claims, mover]) -> dict[str, str]:

@@ -1,65 +1,41 @@
-"""Tells the CRM of leads, after the commit and until it has heard."""
+"""Tells the CRM of leads."""
 
-import asyncio
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import Any
 
-import structlog
-
 from chassis.clock import Clock
-from chassis.db import Database, rows
-from chassis.errors import Transient
+from chassis.db import Database, Tx
 from services.registry.leads import operations
-from services.registry.leads.crm import Crm
+from services.registry.leads.crm import Crm, Doctype
 from services.registry.leads.store import queries
+from services.registry.pushing import Pusher
 
-log = structlog.get_logger(__name__)
-BATCH = 100
-LONGEST_WAIT = timedelta(minutes=5)
 CRM = "crm"
 
 
-class CrmPusher:
-    """A background part; the same push made twice, by two processes or after a crash, makes one document."""
+class CrmPusher(Pusher):
+    """A lead that the CRM has heard of, from several processes or after a crash, is one document there."""
 
     name = "crm-push"
+    queries = queries
+    key = ("lead_id",)
 
     def __init__(self, database: Database, crm: Crm, clock: Clock, *, every: float) -> None:
-        self._database = database
+        super().__init__(database, clock, every=every)
         self._crm = crm
-        self._clock = clock
-        self._every = every
 
-    async def run(self) -> None:
-        while True:
-            try:
-                await self.push_due()
-            except Transient as error:
-                log.warning("crm_push.waiting", error=str(error))
-            await asyncio.sleep(self._every)
+    async def push(self, row: Mapping[str, Any]) -> None:
+        doctype, fields = document_of(row)
+        await self._crm.record(doctype, row["lead_id"], row["row_version"], fields)
 
-    async def push_due(self) -> int:
-        """One batch; how many leads the CRM took."""
-        async with self._database.platform_reading() as tx:
-            due = await rows(queries.due_pushes(tx, now=self._clock.now(), most=BATCH))
-        return sum([await self._push(lead) for lead in due])
-
-    async def _push(self, lead: dict[str, Any]) -> bool:
-        try:
-            doctype, fields = document_of(lead)
-            await self._crm.record(doctype, lead["lead_id"], lead["row_version"], fields)
-        except Transient as error:
-            due_at = self._clock.now() + min(timedelta(seconds=2 ** min(lead["attempts"], 10)), LONGEST_WAIT)
-            async with self._database.worker() as tx:
-                await queries.push_failed(tx, lead_id=lead["lead_id"], due_at=due_at, error=str(error)[:500])
-            return False
-        async with self._database.worker() as tx:
-            if await queries.pushed(tx, lead_id=lead["lead_id"], due_at=lead["due_at"]) is not None:
-                await operations.note(tx, lead, "recorded", CRM, self._clock.now())
-        return True
+    async def heard(self, tx: Tx, row: Mapping[str, Any]) -> bool:
+        is_last = await super().heard(tx, row)
+        if is_last:
+            await operations.note(tx, row, "recorded", CRM, self._clock.now())
+        return is_last
 
 
-def document_of(lead: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def document_of(lead: Mapping[str, Any]) -> tuple[Doctype, dict[str, Any]]:
     """An upgrade is a task for whoever looks after the tenant, everything else a lead."""
     fields = {
         "title": f"{lead['kind']}: {lead['company'] or lead['tenant_id']}",

@@ -1,11 +1,10 @@
 """HTTP in: members of a tenant, for its IT admins and for operators."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from chassis.auth import Authenticate
@@ -14,11 +13,12 @@ from chassis.db import Database, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.roles import OrgRole
 from services.registry.bodies import BackofficeRoles, Body, Email, Language, PropertyCode, Text
+from services.registry.changes import Changes
 from services.registry.identity import IdentityProvider, NewMember
 from services.registry.members import operations as members
 from services.registry.members import store
@@ -110,38 +110,6 @@ def add_joining(
             return answer
 
 
-class Changes:
-    """One change of an active member, whose tenant is locked; its new state is answered."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    async def make(
-        self,
-        request: Request,
-        tenant_id: UUID,
-        member_id: str,
-        principal: str,
-        lock: Callable[[Tx, datetime], Awaitable[Any]],
-        change: Callable[[Tx, dict[str, Any], datetime], Awaitable[None]],
-    ) -> Response:
-        headers: dict[str, str] = {}
-        async with self._database.transaction(tenant_id) as tx:
-
-            async def effect() -> tuple[int, Any]:
-                now = self._clock.now()
-                await lock(tx, now)
-                row = await store.active_member(tx, tenant_id, member_id)
-                require_match(request, row["row_version"])
-                await change(tx, row, now)
-                found = member_out(await store.member(tx, tenant_id, member_id))
-                headers["ETag"] = etag_of(found["row_version"])
-                return 200, found
-
-            return await once(request, tx, self._clock, principal, tenant_id, effect, headers)
-
-
 def add_changing(routes: APIRouter, changes: Changes, manager: Any, ladder: Ladder) -> None:
     @routes.put("/{member_id}/roles")
     async def change_roles(
@@ -155,13 +123,14 @@ def add_changing(routes: APIRouter, changes: Changes, manager: Any, ladder: Ladd
     ) -> Response:
         """Its roles in the organisation; where it works and as what is said by its scopes."""
 
-        async def lock(tx: Tx, now: datetime) -> None:
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
             await tenants.lock_writable(tx, tenant_id, ladder, now)
-
-        async def change(tx: Tx, row: dict[str, Any], now: datetime) -> None:
+            row = await store.active_member(tx, tenant_id, member_id)
+            require_match(request, row["row_version"])
             await members.change_roles(tx, row, body.org_roles, now)
+            return member_out(await store.member(tx, tenant_id, member_id))
 
-        return await changes.make(request, tenant_id, member_id, claims.sub, lock, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
     @routes.delete("/{member_id}")
     async def deactivate(
@@ -174,31 +143,28 @@ def add_changing(routes: APIRouter, changes: Changes, manager: Any, ladder: Ladd
     ) -> Response:
         """It may not come in any more, from within a second; also in a frozen tenant. Adding it again takes this back."""
 
-        async def lock(tx: Tx, now: datetime) -> None:
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
             await tenants.locked(tx, tenant_id, ladder, now)
+            row = await store.active_member(tx, tenant_id, member_id)
+            require_match(request, row["row_version"])
+            await members.deactivate(tx, row, now)
+            return member_out(await store.member(tx, tenant_id, member_id))
 
-        return await changes.make(request, tenant_id, member_id, claims.sub, lock, members.deactivate)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
 
 def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens: PageTokens) -> None:
     @routes.get("")
-    async def find(
-        tenant_id: UUID,
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, reader],
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
-    ) -> dict[str, Any]:
+    async def find(tenant_id: UUID, claims: Annotated[Claims, reader], asked: Paged) -> dict[str, Any]:
         """By id, those that are deactivated too."""
         scope = {"list": "members", "tenant_id": str(tenant_id)}
-        after = page_tokens.read(scope, page_token)[0] if page_token else None
+        page = page_tokens.open(asked, scope, "member_id")
         async with database.reading(tenant_id) as tx:
             await tenant_store.tenant(tx, tenant_id)
-            found = await rows(queries.members_page(tx, tenant_id=tenant_id, after=after, most=page_size + 1))
-        page = page_tokens.page([member_out(row) for row in found], page_size, scope, ["member_id"])
-        link_next(request, response, page.next_page_token)
-        return {"members": page.items, "next_page_token": page.next_page_token}
+            found = await rows(
+                queries.members_page(tx, tenant_id=tenant_id, after=page.after["member_id"], most=page.most)
+            )
+        return page.answer("members", [member_out(row) for row in found])
 
     @routes.get("/{member_id}")
     async def show(

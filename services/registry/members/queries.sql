@@ -56,10 +56,11 @@ join member m on m.tenant_id = p.tenant_id and m.member_id = p.member_id
 join tenant t on t.tenant_id = p.tenant_id
 where p.due_at <= :now::timestamptz order by p.due_at limit :most::int;
 
--- name: pushed!
+-- name: pushed$
 -- Only if nothing newer was asked for meanwhile.
 delete from member_push
-where tenant_id = :tenant_id::uuid and member_id = :member_id::text and due_at = :due_at::timestamptz;
+where tenant_id = :tenant_id::uuid and member_id = :member_id::text and due_at = :due_at::timestamptz
+returning member_id;
 
 -- name: want_push_of_newer!
 -- Another process may have told newer things before our older ones arrived.

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from chassis.clock import Clock
 from chassis.context import set_actor
 from chassis.db import Database
-from services.registry.erp import Erp
 from services.registry.errors import OrderNotSubmitted
 from services.registry.orders import operations as orders
+from services.registry.orders.erp import Erp
 from services.registry.tenants.model import Ladder
 
 

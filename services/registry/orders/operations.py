@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.db import Tx, rows
 from chassis.ids import uuid7
-from services.registry.erp import SalesOrder
 from services.registry.errors import BadSignature, StaleOrder
+from services.registry.orders.erp import SalesOrder
 from services.registry.orders.store import queries
 from services.registry.tenants import operations as tenants
 from services.registry.tenants.model import Ladder, Purchase, Trigger

@@ -9,6 +9,7 @@ import httpx
 from pydantic import ValidationError
 
 from chassis.errors import Transient
+from chassis.outgoing import http_client
 from chassis.service_tokens import ServiceTokens
 from chassis.telemetry import inject
 from contracts.products import (
@@ -67,9 +68,7 @@ class ProductClient:
         self._seconds = seconds
         self._most = most_bytes
         # No redirects, no cookies, nothing compressed: what arrives is what was sent, up to the limit.
-        self._http = httpx.AsyncClient(
-            timeout=seconds, trust_env=False, headers={"Accept-Encoding": "identity"}
-        )
+        self._http = http_client(timeout=seconds, headers={"Accept-Encoding": "identity"})
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -1,22 +1,22 @@
 """HTTP in: projects of a tenant, for its IT admins and for operators."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
 from chassis.guards import needs
-from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.idempotency import Keyed
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from services.registry.bodies import Body, ProjectId, Text
+from services.registry.changes import Changes
 from services.registry.projects import operations as projects
 from services.registry.projects import store
 from services.registry.projects.store import queries
@@ -44,60 +44,30 @@ def project_out(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "tenant_id": str(row["tenant_id"])}
 
 
-class Changes:
-    """One change of a project, whose tenant is locked and may be written to; its new state is answered."""
-
-    def __init__(self, database: Database, clock: Clock, ladder: Ladder) -> None:
-        self._database = database
-        self._clock = clock
-        self._ladder = ladder
-
-    async def make(
-        self,
-        request: Request,
-        tenant_id: UUID,
-        project_id: str,
-        principal: str,
-        change: Callable[[Tx, datetime], Awaitable[None]],
-        status: int = 200,
-    ) -> Response:
-        headers: dict[str, str] = {}
-        async with self._database.transaction(tenant_id) as tx:
-
-            async def effect() -> tuple[int, Any]:
-                now = self._clock.now()
-                await tenants.lock_writable(tx, tenant_id, self._ladder, now)
-                await change(tx, now)
-                found = project_out(await store.project(tx, tenant_id, project_id))
-                headers["ETag"] = etag_of(found["row_version"])
-                if status == 201:
-                    headers["Location"] = f"/v1/tenants/{tenant_id}/projects/{project_id}"
-                return status, found
-
-            return await once(request, tx, self._clock, principal, tenant_id, effect, headers)
-
-
 def router(
     database: Database, authenticate: Authenticate, clock: Clock, ladder: Ladder, page_tokens: PageTokens
 ) -> APIRouter:
     routes = APIRouter(prefix="/v1/tenants/{tenant_id}/projects", tags=["projects"])
     manager = needs(authenticate, Capability.PROJECT_MANAGE)
-    add_changing(routes, Changes(database, clock, ladder), manager)
+    add_changing(routes, Changes(database, clock), manager, ladder)
     add_reading(routes, database, needs(authenticate, Capability.PROJECT_READ), page_tokens)
     return routes
 
 
-def add_changing(routes: APIRouter, changes: Changes, manager: Any) -> None:
+def add_changing(routes: APIRouter, changes: Changes, manager: Any, ladder: Ladder) -> None:
     @routes.post("", status_code=201)
     async def create(
         tenant_id: UUID, body: ProjectIn, request: Request, claims: Annotated[Claims, manager], key: Keyed
     ) -> Response:
         """API keys and usage of products that support projects can name it from now on."""
 
-        async def change(tx: Tx, now: datetime) -> None:
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            await tenants.lock_writable(tx, tenant_id, ladder, now)
             await projects.create(tx, tenant_id, body.project_id, body.name, now)
+            return project_out(await store.project(tx, tenant_id, body.project_id))
 
-        return await changes.make(request, tenant_id, body.project_id, claims.sub, change, 201)
+        location = f"/v1/tenants/{tenant_id}/projects/{body.project_id}"
+        return await changes.make(request, claims.sub, tenant_id, change, status=201, location=location)
 
     @routes.patch("/{project_id}")
     async def rename(
@@ -111,12 +81,14 @@ def add_changing(routes: APIRouter, changes: Changes, manager: Any) -> None:
     ) -> Response:
         """Its name is for people; the id stays."""
 
-        async def change(tx: Tx, _: datetime) -> None:
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            await tenants.lock_writable(tx, tenant_id, ladder, now)
             row = await store.project(tx, tenant_id, project_id)
             require_match(request, row["row_version"])
             await projects.rename(tx, row, body.name)
+            return project_out(await store.project(tx, tenant_id, project_id))
 
-        return await changes.make(request, tenant_id, project_id, claims.sub, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
     @routes.delete("/{project_id}")
     async def archive(
@@ -129,35 +101,28 @@ def add_changing(routes: APIRouter, changes: Changes, manager: Any) -> None:
     ) -> Response:
         """Archive it for good: its API keys are revoked, what it used stays in the series. `default` stays."""
 
-        async def change(tx: Tx, now: datetime) -> None:
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            await tenants.lock_writable(tx, tenant_id, ladder, now)
             row = await store.project(tx, tenant_id, project_id)
             require_match(request, row["row_version"])
             await projects.archive(tx, row, now)
+            return project_out(await store.project(tx, tenant_id, project_id))
 
-        return await changes.make(request, tenant_id, project_id, claims.sub, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
 
 def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens: PageTokens) -> None:
     @routes.get("")
-    async def find(
-        tenant_id: UUID,
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, reader],
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
-    ) -> dict[str, Any]:
+    async def find(tenant_id: UUID, claims: Annotated[Claims, reader], asked: Paged) -> dict[str, Any]:
         """By id, those that are archived too."""
         scope = {"list": "projects", "tenant_id": str(tenant_id)}
-        after = page_tokens.read(scope, page_token)[0] if page_token else None
+        page = page_tokens.open(asked, scope, "project_id")
         async with database.reading(tenant_id) as tx:
             await tenant_store.tenant(tx, tenant_id)
             found = await rows(
-                queries.projects_page(tx, tenant_id=tenant_id, after=after, most=page_size + 1)
+                queries.projects_page(tx, tenant_id=tenant_id, after=page.after["project_id"], most=page.most)
             )
-        page = page_tokens.page([project_out(row) for row in found], page_size, scope, ["project_id"])
-        link_next(request, response, page.next_page_token)
-        return {"projects": page.items, "next_page_token": page.next_page_token}
+        return page.answer("projects", [project_out(row) for row in found])
 
     @routes.get("/{project_id}")
     async def show(

@@ -6,16 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from chassis import outbox
-from chassis.context import current_origin
 from chassis.db import Tx, rows
 from contracts.registry import ProjectArchivedV1, ProjectCreatedV1
+from services.registry.actors import actor
 from services.registry.api_keys import operations as keys
 from services.registry.api_keys.store import queries as key_queries
 from services.registry.errors import DefaultStays, ProjectArchived, ProjectTaken
 from services.registry.projects.rules import DEFAULT
 from services.registry.projects.store import queries
-
-SYSTEM = "system"
 
 
 async def create(tx: Tx, tenant_id: UUID, project_id: str, name: str, now: datetime) -> None:
@@ -26,7 +24,7 @@ async def create(tx: Tx, tenant_id: UUID, project_id: str, name: str, now: datet
         project_id=project_id,
         name=name,
         created_at=now,
-        created_by=current_origin().actor_id or SYSTEM,
+        created_by=actor(),
     )
     if version is None:
         raise ProjectTaken(f"the tenant has, or had, a project {project_id!r}; choose another id")
@@ -55,7 +53,7 @@ async def archive(tx: Tx, row: Mapping[str, Any], now: datetime) -> None:
         raise DefaultStays(f"`{DEFAULT}` is every tenant's; it cannot be archived")
     require_in_use(row)
     tenant_id, project_id = row["tenant_id"], row["project_id"]
-    by = current_origin().actor_id or SYSTEM
+    by = actor()
     for key in await rows(
         key_queries.lock_keys_of_project(tx, tenant_id=tenant_id, project_id=project_id, now=now)
     ):

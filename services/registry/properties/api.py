@@ -1,20 +1,22 @@
 """HTTP in: properties of a tenant, for its IT admins and for operators."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
-from chassis.db import Database, rows
+from chassis.db import Database, Tx, rows
 from chassis.etags import IfMatch, etag_of, require_match
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from services.registry.bodies import Body, PropertyCode, Text, TimeZone
+from services.registry.changes import Changes
 from services.registry.properties import operations as properties
 from services.registry.properties import store
 from services.registry.properties.store import queries
@@ -49,35 +51,28 @@ def router(
 ) -> APIRouter:
     routes = APIRouter(prefix="/v1/tenants/{tenant_id}/properties", tags=["properties"])
     manager = needs(authenticate, Capability.MEMBER_MANAGE)
-    add_creation(routes, database, manager, clock, ladder)
-    add_changing(routes, database, manager, clock, ladder)
+    add_changing(routes, Changes(database, clock), manager, ladder)
+    add_removal(routes, database, manager, clock, ladder)
     add_reading(routes, database, needs(authenticate, Capability.MEMBER_READ), page_tokens)
     return routes
 
 
-def add_creation(routes: APIRouter, database: Database, manager: Any, clock: Clock, ladder: Ladder) -> None:
+def add_changing(routes: APIRouter, changes: Changes, manager: Any, ladder: Ladder) -> None:
     @routes.post("", status_code=201)
     async def add(
         tenant_id: UUID, body: PropertyIn, request: Request, claims: Annotated[Claims, manager], key: Keyed
     ) -> Response:
         """Without a time zone it is in the tenant's."""
-        headers: dict[str, str] = {}
-        async with database.transaction(tenant_id) as tx:
 
-            async def effect() -> tuple[int, Any]:
-                now = clock.now()
-                tenant = await tenants.lock_writable(tx, tenant_id, ladder, now)
-                zone = body.time_zone or tenant.time_zone
-                await properties.add(tx, tenant_id, body.code, body.name, zone, now)
-                found = property_out(await store.property_(tx, tenant_id, body.code))
-                headers["ETag"] = etag_of(found["row_version"])
-                headers["Location"] = f"/v1/tenants/{tenant_id}/properties/{body.code}"
-                return 201, found
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            tenant = await tenants.lock_writable(tx, tenant_id, ladder, now)
+            zone = body.time_zone or tenant.time_zone
+            await properties.add(tx, tenant_id, body.code, body.name, zone, now)
+            return property_out(await store.property_(tx, tenant_id, body.code))
 
-            return await once(request, tx, clock, claims.sub, tenant_id, effect, headers)
+        location = f"/v1/tenants/{tenant_id}/properties/{body.code}"
+        return await changes.make(request, claims.sub, tenant_id, change, status=201, location=location)
 
-
-def add_changing(routes: APIRouter, database: Database, manager: Any, clock: Clock, ladder: Ladder) -> None:
     @routes.patch("/{code}")
     async def change(
         tenant_id: UUID,
@@ -89,20 +84,18 @@ def add_changing(routes: APIRouter, database: Database, manager: Any, clock: Clo
         match: IfMatch,
     ) -> Response:
         """Its name or its time zone; what is left out stays, and the code always does."""
-        headers: dict[str, str] = {}
-        async with database.transaction(tenant_id) as tx:
 
-            async def effect() -> tuple[int, Any]:
-                await tenants.lock_writable(tx, tenant_id, ladder, clock.now())
-                row = await store.property_(tx, tenant_id, code)
-                require_match(request, row["row_version"])
-                await properties.change(tx, row, body.name, body.time_zone)
-                found = property_out(await store.property_(tx, tenant_id, code))
-                headers["ETag"] = etag_of(found["row_version"])
-                return 200, found
+        async def apply(tx: Tx, now: datetime) -> dict[str, Any]:
+            await tenants.lock_writable(tx, tenant_id, ladder, now)
+            row = await store.property_(tx, tenant_id, code)
+            require_match(request, row["row_version"])
+            await properties.change(tx, row, body.name, body.time_zone)
+            return property_out(await store.property_(tx, tenant_id, code))
 
-            return await once(request, tx, clock, claims.sub, tenant_id, effect, headers)
+        return await changes.make(request, claims.sub, tenant_id, apply)
 
+
+def add_removal(routes: APIRouter, database: Database, manager: Any, clock: Clock, ladder: Ladder) -> None:
     @routes.delete("/{code}", status_code=204)
     async def remove(
         tenant_id: UUID,
@@ -127,25 +120,16 @@ def add_changing(routes: APIRouter, database: Database, manager: Any, clock: Clo
 
 def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens: PageTokens) -> None:
     @routes.get("")
-    async def find(
-        tenant_id: UUID,
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, reader],
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
-    ) -> dict[str, Any]:
+    async def find(tenant_id: UUID, claims: Annotated[Claims, reader], asked: Paged) -> dict[str, Any]:
         """By code."""
         scope = {"list": "properties", "tenant_id": str(tenant_id)}
-        after = page_tokens.read(scope, page_token)[0] if page_token else None
+        page = page_tokens.open(asked, scope, "code")
         async with database.reading(tenant_id) as tx:
             await tenant_store.tenant(tx, tenant_id)
             found = await rows(
-                queries.properties_page(tx, tenant_id=tenant_id, after=after, most=page_size + 1)
+                queries.properties_page(tx, tenant_id=tenant_id, after=page.after["code"], most=page.most)
             )
-        page = page_tokens.page([property_out(row) for row in found], page_size, scope, ["code"])
-        link_next(request, response, page.next_page_token)
-        return {"properties": page.items, "next_page_token": page.next_page_token}
+        return page.answer("properties", [property_out(row) for row in found])
 
     @routes.get("/{code}")
     async def show(

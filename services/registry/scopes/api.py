@@ -1,6 +1,5 @@
 """HTTP in: who works where as what; for IT admins and operators, and for those of ours who verify it."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -16,11 +15,12 @@ from chassis.etags import IfMatch, etag_of, require_match
 from chassis.fields import Flag
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.roles import BackofficeRole
 from services.registry.bodies import BackofficeRoles, Body
+from services.registry.changes import Changes
 from services.registry.errors import ScopeNotFound
 from services.registry.members import store as members
 from services.registry.properties import store as properties
@@ -33,6 +33,7 @@ from services.registry.tenants import store as tenant_store
 from services.registry.tenants.model import Ladder
 
 MOST_ROWS = 2000
+ONE = "/members/{member_id}/scopes/{code}"
 MemberId = Annotated[str, Path(max_length=200)]
 Code = Annotated[str, Path(max_length=200)]
 
@@ -78,36 +79,14 @@ async def shown(tx: ReadTx, tenant_id: UUID, member_id: str) -> dict[str, Any]:
     }
 
 
-class Changes:
-    """One change of an active member's scopes, whose tenant is locked and may be written to; all of them are answered."""
-
-    def __init__(self, database: Database, clock: Clock, ladder: Ladder) -> None:
-        self.database = database
-        self.clock = clock
-        self.ladder = ladder
-
-    async def make(
-        self,
-        request: Request,
-        tenant_id: UUID,
-        member_id: str,
-        principal: str,
-        change: Callable[[Tx, dict[str, Any], datetime], Awaitable[None]],
-    ) -> Response:
-        headers: dict[str, str] = {}
-        async with self.database.transaction(tenant_id) as tx:
-
-            async def effect() -> tuple[int, Any]:
-                now = self.clock.now()
-                await tenants.lock_writable(tx, tenant_id, self.ladder, now)
-                row = await members.active_member(tx, tenant_id, member_id)
-                require_match(request, row["row_version"])
-                await change(tx, row, now)
-                found = await shown(tx, tenant_id, member_id)
-                headers["ETag"] = etag_of(found["row_version"])
-                return 200, found
-
-            return await once(request, tx, self.clock, principal, tenant_id, effect, headers)
+async def lock_member(
+    tx: Tx, request: Request, tenant_id: UUID, member_id: str, ladder: Ladder, now: datetime
+) -> dict[str, Any]:
+    """The active member that is to be changed: its tenant locked and writable, its version as the caller knows it."""
+    await tenants.lock_writable(tx, tenant_id, ladder, now)
+    row = await members.active_member(tx, tenant_id, member_id)
+    require_match(request, row["row_version"])
+    return row
 
 
 def router(
@@ -115,18 +94,16 @@ def router(
 ) -> APIRouter:
     routes = APIRouter(prefix="/v1/tenants/{tenant_id}", tags=["scopes"])
     manager = needs(authenticate, Capability.MEMBER_MANAGE)
-    verifier = needs(authenticate, Capability.PLATFORM_SCOPE_VERIFY)
-    changes = Changes(database, clock, ladder)
-    add_changing(routes, changes, manager, verifier)
-    add_import(routes, changes, manager)
+    changes = Changes(database, clock)
+    add_changing(routes, changes, manager, ladder)
+    add_verification(routes, changes, needs(authenticate, Capability.PLATFORM_SCOPE_VERIFY), ladder)
+    add_import(routes, database, manager, clock, ladder)
     add_reading(routes, database, needs(authenticate, Capability.MEMBER_READ), page_tokens)
     return routes
 
 
-def add_changing(routes: APIRouter, changes: Changes, manager: Any, verifier: Any) -> None:
-    one = "/members/{member_id}/scopes/{code}"
-
-    @routes.put(one)
+def add_changing(routes: APIRouter, changes: Changes, manager: Any, ladder: Ladder) -> None:
+    @routes.put(ONE)
     async def put(
         tenant_id: UUID,
         member_id: MemberId,
@@ -139,15 +116,17 @@ def add_changing(routes: APIRouter, changes: Changes, manager: Any, verifier: An
     ) -> Response:
         """Let the member work at the property as this; its open streams begin anew within a second."""
 
-        async def change(tx: Tx, row: dict[str, Any], now: datetime) -> None:
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            row = await lock_member(tx, request, tenant_id, member_id, ladder, now)
             await properties.property_(tx, tenant_id, code)
             wishes = [Wish(member_id, code, roles_in(body.backoffice_roles))]
             found = await scopes.foresee(tx, tenant_id, wishes)
             await scopes.write(tx, tenant_id, found, {member_id: row["row_version"]}, now)
+            return await shown(tx, tenant_id, member_id)
 
-        return await changes.make(request, tenant_id, member_id, claims.sub, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
-    @routes.delete(one)
+    @routes.delete(ONE)
     async def remove(
         tenant_id: UUID,
         member_id: MemberId,
@@ -159,15 +138,19 @@ def add_changing(routes: APIRouter, changes: Changes, manager: Any, verifier: An
     ) -> Response:
         """The member does not work there any more; its open streams begin anew within a second."""
 
-        async def change(tx: Tx, row: dict[str, Any], now: datetime) -> None:
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            row = await lock_member(tx, request, tenant_id, member_id, ladder, now)
             found = await scopes.foresee(tx, tenant_id, [Wish(member_id, code, None)])
             if not found[member_id].is_real:
                 raise ScopeNotFound(f"the member does not work at {code!r}")
             await scopes.write(tx, tenant_id, found, {member_id: row["row_version"]}, now)
+            return await shown(tx, tenant_id, member_id)
 
-        return await changes.make(request, tenant_id, member_id, claims.sub, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
-    @routes.post(f"{one}/verification")
+
+def add_verification(routes: APIRouter, changes: Changes, verifier: Any, ladder: Ladder) -> None:
+    @routes.post(f"{ONE}/verification")
     async def verify(
         tenant_id: UUID,
         member_id: MemberId,
@@ -179,13 +162,15 @@ def add_changing(routes: APIRouter, changes: Changes, manager: Any, verifier: An
     ) -> Response:
         """Somebody of ours has seen that the member works there as this; a later change takes it away."""
 
-        async def change(tx: Tx, row: dict[str, Any], now: datetime) -> None:
+        async def change(tx: Tx, now: datetime) -> dict[str, Any]:
+            row = await lock_member(tx, request, tenant_id, member_id, ladder, now)
             await scopes.verify(tx, row, code, now)
+            return await shown(tx, tenant_id, member_id)
 
-        return await changes.make(request, tenant_id, member_id, claims.sub, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
 
-def add_import(routes: APIRouter, changes: Changes, manager: Any) -> None:
+def add_import(routes: APIRouter, database: Database, manager: Any, clock: Clock, ladder: Ladder) -> None:
     @routes.post("/member-scopes/import")
     async def import_rows(
         tenant_id: UUID,
@@ -200,15 +185,15 @@ def add_import(routes: APIRouter, changes: Changes, manager: Any) -> None:
             imports.Row(row.member, row.property, None if row.remove else roles_in(row.backoffice_roles))
             for row in body.rows
         ]
-        async with changes.database.transaction(tenant_id) as tx:
+        async with database.transaction(tenant_id) as tx:
 
             async def effect() -> tuple[int, Any]:
-                now = changes.clock.now()
-                await tenants.lock_writable(tx, tenant_id, changes.ladder, now)
+                now = clock.now()
+                await tenants.lock_writable(tx, tenant_id, ladder, now)
                 outcome = await imports.run(tx, tenant_id, given, now, is_dry=dry_run)
                 return 200, {"dry_run": dry_run, **asdict(outcome)}
 
-            return await once(request, tx, changes.clock, claims.sub, tenant_id, effect)
+            return await once(request, tx, clock, claims.sub, tenant_id, effect)
 
 
 def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens: PageTokens) -> None:
@@ -225,13 +210,10 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
     @routes.get("/member-scopes")
     async def find(
         tenant_id: UUID,
-        request: Request,
-        response: Response,
         claims: Annotated[Claims, reader],
+        asked: Paged,
         code: Annotated[str | None, Query(alias="property", max_length=200)] = None,
         verified: bool | None = None,
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
     ) -> dict[str, Any]:
         """By member and property."""
         scope = {
@@ -240,7 +222,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
             "property": code,
             "verified": verified,
         }
-        after = page_tokens.read(scope, page_token) if page_token else [None, None]
+        page = page_tokens.open(asked, scope, "member_id", "property")
         async with database.reading(tenant_id) as tx:
             await tenant_store.tenant(tx, tenant_id)
             found = await rows(
@@ -249,12 +231,10 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, page_tokens:
                     tenant_id=tenant_id,
                     property=code,
                     is_verified=verified,
-                    after_member=after[0],
-                    after_property=after[1],
-                    most=page_size + 1,
+                    after_member=page.after["member_id"],
+                    after_property=page.after["property"],
+                    most=page.most,
                 )
             )
         listed = [scope_out(row) for row in found]
-        page = page_tokens.page(listed, page_size, scope, ["member_id", "property"])
-        link_next(request, response, page.next_page_token)
-        return {"scopes": page.items, "next_page_token": page.next_page_token}
+        return page.answer("scopes", listed)

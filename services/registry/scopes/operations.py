@@ -7,16 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from chassis import outbox
-from chassis.context import current_origin
 from chassis.db import ReadTx, Tx, rows
 from contracts.event import Event
 from contracts.registry import MemberScopeChangedV1, PropertyScope
+from services.registry.actors import actor
 from services.registry.errors import ScopeNotFound, ScopesRefused
 from services.registry.members.store import queries as members
 from services.registry.scopes.model import MOST_PROPERTIES, Change, Roles, Wish, changes_of, roles_of
 from services.registry.scopes.store import queries
-
-SYSTEM = "system"
 
 
 async def scopes_of(tx: ReadTx, tenant_id: UUID, member_ids: Iterable[str]) -> dict[str, dict[str, Roles]]:
@@ -113,6 +111,6 @@ async def verify(tx: Tx, row: Mapping[str, Any], property_: str, now: datetime) 
     if property_ not in (await scopes_of(tx, tenant_id, [member_id])).get(member_id, {}):
         raise ScopeNotFound(f"the member does not work at {property_!r}")
     who = {"tenant_id": tenant_id, "member_id": member_id}
-    by = current_origin().actor_id or SYSTEM
+    by = actor()
     await queries.verify(tx, **who, property=property_, verified_by=by, verified_at=now)
     await queries.note_verification(tx, **who)

@@ -4,39 +4,34 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.db import Database, ReadTx, Tx, rows
-from chassis.etags import IfMatch, etag_of, require_match
+from chassis.etags import IfMatch, etag_of
 from chassis.fields import Day, Instant, Whole
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
-from chassis.pages import DEFAULT_SIZE, MOST, PageTokens, link_next
+from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.roles import OrgRole
-from services.registry.bodies import Body, Email, Language, Slug, Text
+from services.registry.bodies import Body, Email, Language, Reason, Slug, Text
 from services.registry.catalogue.store import queries as catalogue
-from services.registry.entitlements import operations as entitlements
 from services.registry.errors import ProductUnknown
 from services.registry.identity import IdentityProvider, NewMember
 from services.registry.members import operations as members
 from services.registry.settings import Settings
 from services.registry.tenants import creation, store
 from services.registry.tenants import operations as tenants
-from services.registry.tenants.model import Purchase, Story, Tenant, Trigger, allowed_triggers
+from services.registry.tenants.changes import TenantChanges, shown
+from services.registry.tenants.model import Purchase, Story, Tenant, Trigger
 from services.registry.tenants.store import queries
 from services.registry.tenants.timeline import timeline
 
 Status = Literal["trial", "active", "frozen", "archived"]
-SHOWN = (
-    "slug", "name", "kind", "status", "plan", "locale", "time_zone", "org_id", "ent_v", "row_version", "trial_ends_at",
-    "contract_start", "contract_end", "frozen_reason", "frozen_at", "archived_at", "cancel_at", "cancel_reason",
-    "held_until",
-)  # fmt: skip
 
 
 class ItAdminIn(Body):
@@ -88,23 +83,8 @@ class FreezeIn(Body):
 class HoldIn(Body):
     """Postpones what destroys."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Reason
     days: Annotated[Whole, Field(ge=1, le=366)]
-
-
-def tenant_out(tenant: Tenant, products: list[str]) -> dict[str, Any]:
-    """A tenant as callers see it."""
-    return {
-        "tenant_id": str(tenant.tenant_id),
-        **{name: getattr(tenant, name) for name in SHOWN},
-        "products": products,
-        "allowed_transitions": sorted(allowed_triggers(tenant)),
-    }
-
-
-async def shown(tx: ReadTx, tenant_id: UUID, now: datetime) -> dict[str, Any]:
-    tenant = await store.tenant(tx, tenant_id)
-    return tenant_out(tenant, await entitlements.keys_of(tx, tenant, now))
 
 
 async def purchase_of(tx: ReadTx, body: ActivationIn) -> Purchase:
@@ -115,32 +95,6 @@ async def purchase_of(tx: ReadTx, body: ActivationIn) -> Purchase:
     return Purchase(body.plan, tuple(sorted(set(body.products))), body.contract_start, body.contract_end)
 
 
-class Changes:
-    """One change of a tenant: its version checked, its story locked, its new state answered."""
-
-    def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
-        self._database = database
-        self._clock = clock
-        self._ladder = settings.ladder
-
-    async def make(
-        self, request: Request, tenant_id: UUID, principal: str, change: Any, *, status: int = 200
-    ) -> Response:
-        """`change(tx, story, now)` runs once per Idempotency-Key; `If-Match` names the version it was meant for."""
-        headers: dict[str, str] = {}
-        async with self._database.transaction(tenant_id) as tx:
-
-            async def effect() -> tuple[int, Any]:
-                now = self._clock.now()
-                story = await tenants.locked(tx, tenant_id, self._ladder, now)
-                require_match(request, story.tenant.row_version)
-                tenant = await change(tx, story, now)
-                headers["ETag"] = etag_of(tenant.row_version)
-                return status, await shown(tx, tenant_id, now)
-
-            return await once(request, tx, self._clock, principal, tenant_id, effect, headers)
-
-
 def router(
     database: Database,
     authenticate: Authenticate,
@@ -148,7 +102,7 @@ def router(
     clock: Clock,
     settings: Settings,
     page_tokens: PageTokens,
-    changes: Changes,
+    changes: TenantChanges,
 ) -> APIRouter:
     """Reading for operators and support, changing for operators only."""
     routes = APIRouter(prefix="/v1/tenants", tags=["tenants"])
@@ -159,7 +113,9 @@ def router(
     add_creation(routes, database, creator, identity, clock, settings)
     add_list(routes, database, finder, page_tokens)
     add_reading(routes, database, reader, clock, settings)
-    add_moves(routes, changes, mover)
+    add_activation(routes, changes, mover)
+    add_cancellation(routes, changes, mover)
+    add_freezing(routes, changes, mover)
     add_holds(routes, changes, mover, settings)
     return routes
 
@@ -203,22 +159,17 @@ def add_creation(
 def add_list(routes: APIRouter, database: Database, finder: Any, page_tokens: PageTokens) -> None:
     @routes.get("")
     async def find(
-        request: Request,
-        response: Response,
-        claims: Annotated[Claims, finder],
-        status: Status | None = None,
-        page_size: Annotated[int, Query(ge=1, le=MOST)] = DEFAULT_SIZE,
-        page_token: Annotated[str | None, Query(max_length=500)] = None,
+        claims: Annotated[Claims, finder], asked: Paged, status: Status | None = None
     ) -> dict[str, Any]:
         """Tenants of one status, or all of them."""
         scope = {"list": "tenants", "status": status}
-        after = UUID(page_tokens.read(scope, page_token)[0]) if page_token else None
+        page = page_tokens.open(asked, scope, "tenant_id")
         async with database.platform_reading() as tx:
-            found = await rows(queries.tenants_page(tx, status=status, after=after, most=page_size + 1))
+            found = await rows(
+                queries.tenants_page(tx, status=status, after=page.after["tenant_id"], most=page.most)
+            )
         listed = [{**row, "tenant_id": str(row["tenant_id"])} for row in found]
-        page = page_tokens.page(listed, page_size, scope, ["tenant_id"])
-        link_next(request, response, page.next_page_token)
-        return {"tenants": page.items, "next_page_token": page.next_page_token}
+        return page.answer("tenants", listed)
 
 
 def add_reading(routes: APIRouter, database: Database, reader: Any, clock: Clock, settings: Settings) -> None:
@@ -251,7 +202,7 @@ def add_reading(routes: APIRouter, database: Database, reader: Any, clock: Clock
             return tenants.preview(await store.story(tx, tenant_id, settings.ladder), effective, now)
 
 
-def add_moves(routes: APIRouter, changes: Changes, mover: Any) -> None:
+def add_activation(routes: APIRouter, changes: TenantChanges, mover: Any) -> None:
     @routes.post("/{tenant_id}/activation")
     async def activate(
         tenant_id: UUID,
@@ -267,8 +218,10 @@ def add_moves(routes: APIRouter, changes: Changes, mover: Any) -> None:
             purchase = await purchase_of(tx, body)
             return await tenants.buy(tx, story, Trigger(body.source), purchase, body.reference, now)
 
-        return await changes.make(request, tenant_id, claims.sub, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
+
+def add_cancellation(routes: APIRouter, changes: TenantChanges, mover: Any) -> None:
     @routes.post("/{tenant_id}/cancellation")
     async def cancel(
         tenant_id: UUID,
@@ -283,15 +236,17 @@ def add_moves(routes: APIRouter, changes: Changes, mover: Any) -> None:
         async def change(tx: Tx, story: Story, now: datetime) -> Tenant:
             return await tenants.cancel(tx, story, body.effective, body.reason, body.slug, now)
 
-        return await changes.make(request, tenant_id, claims.sub, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
     @routes.delete("/{tenant_id}/cancellation")
     async def withdraw(
         tenant_id: UUID, request: Request, claims: Annotated[Claims, mover], key: Keyed, match: IfMatch
     ) -> Response:
         """Take back a cancellation that has not taken effect."""
-        return await changes.make(request, tenant_id, claims.sub, tenants.withdraw)
+        return await changes.make(request, claims.sub, tenant_id, tenants.withdraw)
 
+
+def add_freezing(routes: APIRouter, changes: TenantChanges, mover: Any) -> None:
     @routes.post("/{tenant_id}/reactivation")
     async def reactivate(
         tenant_id: UUID, request: Request, claims: Annotated[Claims, mover], key: Keyed, match: IfMatch
@@ -301,7 +256,7 @@ def add_moves(routes: APIRouter, changes: Changes, mover: Any) -> None:
         async def change(tx: Tx, story: Story, now: datetime) -> Tenant:
             return await tenants.move(tx, story, Trigger.REACTIVATION, claims.sub, now)
 
-        return await changes.make(request, tenant_id, claims.sub, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
     @routes.post("/{tenant_id}/freeze")
     async def freeze(
@@ -317,10 +272,10 @@ def add_moves(routes: APIRouter, changes: Changes, mover: Any) -> None:
         async def change(tx: Tx, story: Story, now: datetime) -> Tenant:
             return await tenants.move(tx, story, Trigger(body.reason), body.evidence, now)
 
-        return await changes.make(request, tenant_id, claims.sub, change)
+        return await changes.make(request, claims.sub, tenant_id, change)
 
 
-def add_holds(routes: APIRouter, changes: Changes, mover: Any, settings: Settings) -> None:
+def add_holds(routes: APIRouter, changes: TenantChanges, mover: Any, settings: Settings) -> None:
     @routes.post("/{tenant_id}/hold", status_code=201)
     async def place(
         tenant_id: UUID,
@@ -335,11 +290,11 @@ def add_holds(routes: APIRouter, changes: Changes, mover: Any, settings: Setting
         async def change(tx: Tx, story: Story, now: datetime) -> Tenant:
             return await tenants.hold(tx, story, body.reason, body.days, settings.hold_days, now)
 
-        return await changes.make(request, tenant_id, claims.sub, change, status=201)
+        return await changes.make(request, claims.sub, tenant_id, change, status=201)
 
     @routes.delete("/{tenant_id}/hold")
     async def release(
         tenant_id: UUID, request: Request, claims: Annotated[Claims, mover], key: Keyed, match: IfMatch
     ) -> Response:
         """End the hold before its time."""
-        return await changes.make(request, tenant_id, claims.sub, tenants.release)
+        return await changes.make(request, claims.sub, tenant_id, tenants.release)

@@ -18,13 +18,12 @@ from contracts.registry import (
     TenantReactivatedV1,
     TenantTrialExpiringV1,
 )
+from services.registry.actors import SYSTEM
 from services.registry.entitlements.granted import Granted
 from services.registry.entitlements.store import queries as entitlements
 from services.registry.tenants import store
 from services.registry.tenants.model import Action, Ladder, Purchase, Step, Story, Tenant, Trigger
 from services.registry.tenants.store import queries
-
-SYSTEM = "system"
 
 
 async def record(tx: Tx, stories: Sequence[Story], now: datetime) -> None:

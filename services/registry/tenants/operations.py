@@ -9,7 +9,6 @@ from uuid import UUID
 from asyncpg import UniqueViolationError
 
 from chassis import outbox
-from chassis.context import current_origin
 from chassis.db import ReadTx, Tx, rows
 from chassis.ids import uuid7
 from contracts.registry import (
@@ -18,6 +17,7 @@ from contracts.registry import (
     TenantHoldReleasedV1,
     TenantTrialStartedV1,
 )
+from services.registry.actors import SYSTEM, actor
 from services.registry.catalogue.manifest import manifest_of
 from services.registry.catalogue.store import queries as catalogue
 from services.registry.entitlements import operations as entitlements
@@ -139,7 +139,7 @@ async def add_default_project(tx: Tx, tenant_id: UUID, now: datetime) -> None:
         project_id=DEFAULT,
         name="Default",
         created_at=now,
-        created_by=lifecycle.SYSTEM,
+        created_by=SYSTEM,
     )
 
 
@@ -265,7 +265,7 @@ async def hold(tx: Tx, story: Story, reason: str, days: int, most_days: int, now
         raise AlreadyHeld("the tenant is held already; release that hold first")
     if known is not None:
         await queries.release_hold(
-            tx, tenant_id=tenant_id, released_at=known["held_until"], released_by=lifecycle.SYSTEM
+            tx, tenant_id=tenant_id, released_at=known["held_until"], released_by=SYSTEM
         )
     until, hold_id = now + timedelta(days=days), uuid7()
     await queries.add_hold(
@@ -273,7 +273,7 @@ async def hold(tx: Tx, story: Story, reason: str, days: int, most_days: int, now
         hold_id=hold_id,
         tenant_id=tenant_id,
         reason=reason,
-        placed_by=current_origin().actor_id or lifecycle.SYSTEM,
+        placed_by=actor(),
         placed_at=now,
         held_until=until,
     )
@@ -291,7 +291,7 @@ async def release(tx: Tx, story: Story, now: datetime) -> Tenant:
         tx,
         tenant_id=tenant_id,
         released_at=now,
-        released_by=current_origin().actor_id or lifecycle.SYSTEM,
+        released_by=actor(),
     )
     if hold_id is None:
         raise NotHeld("the tenant is not held")

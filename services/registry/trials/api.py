@@ -11,8 +11,8 @@ from chassis.clock import Clock
 from chassis.context import set_actor
 from chassis.db import Database
 from chassis.ids import uuid7
-from services.registry.api_keys.buckets import Buckets
-from services.registry.bodies import Body, Email, Language, Text
+from services.registry.bodies import Body, Email, Key, Language, Text
+from services.registry.buckets import Buckets
 from services.registry.errors import SlugTaken, TooManyTrials
 from services.registry.identity import IdentityProvider
 from services.registry.members import operations as members
@@ -32,9 +32,7 @@ class TrialIn(Body):
 
     email: Email
     company: Text
-    products: Annotated[
-        list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]], Field(max_length=50)
-    ] = Field(default_factory=list)
+    products: Annotated[list[Key], Field(max_length=50)] = Field(default_factory=list)
     locale: Language = "en"
 
 

@@ -90,6 +90,7 @@ async def usable(tx: ReadTx, token: str, now: datetime) -> dict[str, Any]:
 
 
 def require_usable(row: Mapping[str, Any], now: datetime) -> None:
+    """Raises TrialLinkUsed, TrialLinkExpired."""
     if row["used_at"] is not None:
         raise TrialLinkUsed("the link was used already; sign in instead")
     if row["expires_at"] <= now:
@@ -97,7 +98,10 @@ def require_usable(row: Mapping[str, Any], now: datetime) -> None:
 
 
 async def use(tx: Tx, trial_id: UUID, now: datetime) -> None:
-    """In the transaction that makes the tenant: the link works once. Raises TrialLinkUsed, TrialLinkExpired."""
+    """In the transaction that makes the tenant: the link works once.
+
+    Raises TrialLinkInvalid, TrialLinkUsed, TrialLinkExpired.
+    """
     row = await queries.lock_trial(tx, trial_id=trial_id)
     if row is None:
         raise TrialLinkInvalid("the link is not one of ours; ask for a trial again")

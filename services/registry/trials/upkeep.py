@@ -1,15 +1,9 @@
 """Forgets trials that nobody started."""
 
-import asyncio
-
-import structlog
-
 from chassis.clock import Clock
 from chassis.db import Database
-from chassis.errors import Transient
+from services.registry.rounds import go_round
 from services.registry.trials import operations
-
-log = structlog.get_logger(__name__)
 
 
 class TrialUpkeep:
@@ -23,10 +17,8 @@ class TrialUpkeep:
         self._every = every
 
     async def run(self) -> None:
-        while True:
-            try:
-                async with self._database.worker() as tx:
-                    await operations.forget(tx, self._clock.now())
-            except Transient as error:
-                log.warning("trial_upkeep.waiting", error=str(error))
-            await asyncio.sleep(self._every)
+        await go_round(self.name, self.forget, self._every)
+
+    async def forget(self) -> None:
+        async with self._database.worker() as tx:
+            await operations.forget(tx, self._clock.now())

@@ -15,7 +15,7 @@ from chassis.guards import needs
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.roles import PRODUCT_PREFIX
-from services.registry.bodies import Body, ProjectId
+from services.registry.bodies import Body, Key, ProjectId
 from services.registry.usage import operations as usage
 
 MOST = 1_000_000_000_000
@@ -25,7 +25,7 @@ class ItemIn(Body):
     """So much of one metric."""
 
     project: ProjectId = "default"
-    metric: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+    metric: Key
     quantity: Annotated[Whole, Field(ge=0, le=MOST)]
     at: Instant
 
@@ -62,7 +62,7 @@ def router(database: Database, authenticate: Authenticate, clock: Clock) -> APIR
     async def show(
         tenant_id: UUID,
         claims: Annotated[Claims, reader],
-        product: Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{1,39}$")] = None,
+        product: Key | None = None,
         days: Annotated[int, Query(ge=1, le=90)] = 30,
     ) -> dict[str, Any]:
         """Daily totals of the last days (UTC), today included."""

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from chassis.db import Database
+from chassis.outgoing import http_client
 from services.audit.app import compose
 from tests.infra import ServiceDsns, TestNats, eventually
 from tests.integration.audit.stage import Log, settings_of
@@ -25,7 +26,7 @@ async def issuer() -> AsyncIterator[TestIssuer]:
     made = TestIssuer()
     server = made.server()
     serving = asyncio.create_task(server.run())
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with http_client() as http:
         await eventually(lambda: answers(http, f"{made.origin}/jwks"), what="the issuer")
     yield made
     await server.stop()
@@ -40,7 +41,7 @@ async def audit(
     settings = settings_of(service_dsns("audit"), nats_server, issuer.origin)
     stop = asyncio.Event()
     running = asyncio.create_task(compose(settings).run(stop))
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", trust_env=False) as http:
+    async with http_client(base_url=f"http://127.0.0.1:{settings.port}") as http:
         await eventually(lambda: answers(http, "/readyz"), what="audit")
         yield http
     stop.set()

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from chassis.db import Database
+from chassis.outgoing import http_client
 from services.registry.tenants import operations as tenants
 from services.registry.tenants.model import Ladder
 from tests.infra import Databases, TestNats, TestPostgres
@@ -84,7 +85,7 @@ async def bff_data(postgres: TestPostgres, bff_database: str) -> AsyncIterator[D
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as client:
+    async with http_client(timeout=20.0) as client:
         yield client
 
 

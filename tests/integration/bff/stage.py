@@ -17,10 +17,10 @@ from joserfc.jwk import ECKey
 
 from chassis.bus import Bus
 from chassis.db import Database
+from chassis.outgoing import http_client
 from contracts.subjects import SERVICES
 from services.registry.keeper import Keeper
 from tenantry.issuer.signing import Signer
-from tenantry.issuer.state import State
 from tests.infra import ServiceDsns, TestNats, eventually, free_port
 
 CHECKOUT = Path(__file__).parents[3]
@@ -52,11 +52,7 @@ class Issuer:
         (folder / "clients.json").write_text(json.dumps(public))
 
     def sign(self, claims: dict[str, Any], now: float, seconds: int) -> str:
-        state = State(self.folder / "issuer.sqlite")
-        try:
-            return Signer(state, self.origin).sign(claims, now, seconds)
-        finally:
-            state.close()
+        return Signer.kept_in(self.folder / "issuer.sqlite", self.origin).sign(claims, now, seconds)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -188,6 +184,6 @@ def nowhere() -> str:
 
 async def answers(url: str) -> bool:
     with contextlib.suppress(httpx.TransportError):
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with http_client() as http:
             return (await http.get(url)).is_success
     return False

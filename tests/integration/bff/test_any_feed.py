@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chassis.db import Database
+from chassis.outgoing import http_client
 from tests.infra import Databases, TestPostgres
 from tests.integration.bff.desk import Desk
 from tests.integration.bff.feed import ids, say
@@ -157,7 +158,7 @@ def test_whatever_happens_each_client_ends_with_its_own_frames_once_and_in_order
 
     async def play() -> None:
         databases = Databases(postgres, bff_database)
-        async with httpx.AsyncClient(trust_env=False, timeout=20.0) as http:
+        async with http_client(timeout=20.0) as http:
             database = await databases.open("bff")
             clients = await new_clients(stage, database, http, large, scopes)
             acting = Play(database, http, (large, small), clients)

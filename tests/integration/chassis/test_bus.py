@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 from nats.aio.msg import Msg
@@ -94,6 +95,45 @@ async def test_a_client_closed_for_good_ends_the_process_and_an_asked_close_does
     await asked.close()
     assert ended == ["ended"]
     assert not asked.is_closed
+
+
+async def test_a_subscription_stands_before_its_confirmation_is_asked_for(nats_server: TestNats) -> None:
+    said = bytearray()
+    ends: list[asyncio.StreamWriter] = []
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        near, far = await asyncio.open_connection("127.0.0.1", urlsplit(nats_server.url).port)
+        ends.extend((writer, far))
+
+        async def back() -> None:
+            while data := await near.read(65_536):
+                writer.write(data)
+
+        async with asyncio.TaskGroup() as pumps:
+            pumps.create_task(back())
+            while data := await reader.read(65_536):
+                said.extend(data)
+                far.write(data)
+            far.close()
+
+    async def answer(data: bytes) -> bytes:
+        return data
+
+    line = await asyncio.start_server(forward, "127.0.0.1", 0)
+    port = line.sockets[0].getsockname()[1]
+    bus = Bus("registry", f"nats://127.0.0.1:{port}", nats_server.seed("registry"))
+    try:
+        await bus.connect()
+        await asyncio.wait_for(bus.wait_connected(), 10)
+        said.clear()
+        await bus.respond("rpc.registry.outbox.replay", answer)
+        assert bytes(said).startswith(b"SUB rpc.registry.outbox.replay")
+        assert said.endswith(b"PING\r\n")
+    finally:
+        await bus.close()
+        line.close()
+        for end in ends:
+            end.close()
 
 
 @dataclass

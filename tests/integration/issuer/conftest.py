@@ -9,6 +9,7 @@ import httpx
 import pytest
 from joserfc.jwk import ECKey
 
+from chassis.outgoing import http_client
 from tenantry.issuer.app import compose
 from tenantry.issuer.settings import IssuerSettings
 from tests.infra import eventually, free_port
@@ -45,7 +46,7 @@ def settings(tmp_path: Path, service_key: ECKey) -> IssuerSettings:
 async def http(settings: IssuerSettings) -> AsyncIterator[httpx.AsyncClient]:
     stop = asyncio.Event()
     running = asyncio.create_task(compose(settings).run(stop))
-    async with httpx.AsyncClient(base_url=settings.public_origin, trust_env=False) as client:
+    async with http_client(base_url=settings.public_origin) as client:
         await eventually(lambda: answers(client), what="the issuer")
         yield client
     stop.set()

@@ -15,7 +15,6 @@ from contracts.claims import normalize_claims
 from tenantry.issuer.app import ProductionRefused, compose
 from tenantry.issuer.settings import IssuerSettings
 from tenantry.issuer.signing import Signer
-from tenantry.issuer.state import State
 from tests.integration.issuer.visitor import (
     ADMIN,
     ADMIN_SECRET,
@@ -143,9 +142,8 @@ async def test_discovery_and_keys_say_what_is_there(
 
 
 async def test_the_signing_key_outlives_a_restart(http: httpx.AsyncClient, settings: IssuerSettings) -> None:
-    state = State(settings.data / "issuer.sqlite")
-    assert Signer(state, settings.public_origin).jwks() == (await http.get("/jwks")).json()
-    state.close()
+    signer = Signer.kept_in(settings.data / "issuer.sqlite", settings.public_origin)
+    assert signer.jwks() == (await http.get("/jwks")).json()
 
 
 def test_production_mode_is_refused(settings: IssuerSettings) -> None:

@@ -1,28 +1,38 @@
 """An issuer that knows services and products; everything else a test starts itself."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 import asyncpg
-import httpx
 import pytest
 
 from chassis.clock import ManualClock
 from chassis.db import Database
+from chassis.outgoing import http_client
 from services.registry.tenants.model import Trigger
-from tests.infra import ServiceDsns, TestNats
-from tests.integration.bff.stage import Issuer
+from tests.infra import ServiceDsns, TestNats, eventually
+from tests.integration.bff.stage import Issuer, Process, answers
 from tests.integration.products.stage import CLIENTS, Town
 from tests.integration.registry.life import BEGAN, Life
 
 
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
+    folder = tmp_path_factory.mktemp("products")
+    found = Issuer(folder / "issuer", CLIENTS)
+    process = Process("tenantry.issuer", found.environment, folder / "issuer.log")
+    asyncio.run(eventually(lambda: answers(f"{found.origin}/jwks"), 30, "the issuer"))
+    yield found
+    process.end()
+
+
 @pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as http:
-        found = Town(tmp_path, Issuer(tmp_path / "issuer", CLIENTS), http)
-        await found.start_issuer()
+async def town(tmp_path: Path, issuer: Issuer) -> AsyncIterator[Town]:
+    async with http_client(timeout=20.0) as http:
+        found = Town(tmp_path, issuer, http)
         yield found
         await found.end()
 

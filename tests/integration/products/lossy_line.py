@@ -14,6 +14,7 @@ class LossyLine:
         self._start = start
         self.losses = losses
         self.url = ""
+        self._is_lossy = False
         self._lines: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -57,5 +58,3 @@ class LossyLine:
                 self._is_lossy = data.startswith(self._start)
             far_writer.write(data)
         far_writer.close()
-
-    _is_lossy = False

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class Running:
 
     def rows(self, sql: str, *arguments: str) -> list[Any]:
         """From its file, whether it runs or not."""
-        with sqlite3.connect(self.folder / f"{self.key}.sqlite") as db:
+        with closing(sqlite3.connect(self.folder / f"{self.key}.sqlite")) as db:
             return db.execute(sql, arguments).fetchall()
 
     def written(self) -> bytes:
@@ -60,11 +61,6 @@ class Town:
     processes: list[Process] = field(default_factory=list)
     clients: list[ProductClient] = field(default_factory=list)
     closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
-
-    async def start_issuer(self) -> None:
-        process = Process("tenantry.issuer", self.issuer.environment, self.folder / "issuer.log")
-        self.processes.append(process)
-        await eventually(lambda: answers(f"{self.issuer.origin}/jwks"), 30, "the issuer")
 
     def private(self, client: str) -> str:
         return json.dumps(self.issuer.keys[client].as_dict(private=True))

@@ -15,6 +15,7 @@ import pytest
 from chassis.db import Database
 from chassis.errors import Transient
 from chassis.ids import uuid7
+from chassis.service_tokens import ServiceTokens
 from contracts.products import PROBE_TENANT_ID, ResetDone
 from services.registry.conformance import operations as conformance
 from services.registry.conformance.probe import Finding, Probe, Report
@@ -22,6 +23,7 @@ from services.registry.conformance.prober import Prober
 from services.registry.errors import ProbeRunning
 from services.registry.products.client import Product, ProductClient
 from tests.infra import eventually
+from tests.integration.bff.stage import nowhere
 from tests.integration.products.stage import Running, Town
 from tests.integration.registry.life import Life
 
@@ -181,8 +183,9 @@ async def test_who_was_overtaken_stores_nothing(town: Town, life: Life) -> None:
 async def test_without_an_issuer_there_is_no_verdict(town: Town, life: Life) -> None:
     running = await town.start_product("notetaker")
     await only(life.admin, running)
-    town.processes[0].signal(signal.SIGKILL)
-    prober = Prober(life.database, life.clock, town.client(), every=EVERY)
+    tokens = ServiceTokens(nowhere(), "registry", town.private("registry"))
+    client = ProductClient(tokens, seconds=5)
+    prober = Prober(life.database, life.clock, client, every=EVERY)
     with pytest.raises(Transient):
         await prober.run_due()
     assert await verdicts(life.admin) == []
@@ -190,6 +193,7 @@ async def test_without_an_issuer_there_is_no_verdict(town: Town, life: Life) -> 
     life.clock.advance(conformance.RETRY)
     with pytest.raises(Transient):
         await prober.run_due()
+    await client.close()
 
 
 async def asked(town: Town, registry: str, method: str, key: str = "notetaker", **headers: str) -> Any:

@@ -16,6 +16,7 @@ from chassis.pages import PageTokens
 from services.registry import directory
 from services.registry.api_keys import api as keys
 from services.registry.api_keys.peppers import Peppers
+from services.registry.devices import api as devices
 from services.registry.identity import IdentityUnavailable, MemberState, NewMember
 from services.registry.members import api as members
 from services.registry.members.pushes import MemberPusher
@@ -141,6 +142,7 @@ async def office(life: Life) -> AsyncIterator[Office]:
             members.router(*shared, provider, life.clock, LADDER, tokens),
             keys.router(*shared, life.clock, settings, Peppers(PEPPER), tokens),
             usage.router(*shared, life.clock),
+            devices.router(*shared, life.clock, settings),
             directory.router(*shared, life.clock),
         ],
         health=Health({}),

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from chassis.bus import Bus
+from chassis.outgoing import http_client
 from tests.infra import ServiceDsns, TestNats, eventually, free_port
 from tests.integration.bff.stage import Issuer, Process, answers, nowhere
 from tests.integration.registry.key_stage import ISSUED, PEPPER, VERIFY
@@ -104,7 +105,7 @@ class World:
 async def world(
     nats_server: TestNats, service_dsns: Callable[[str], ServiceDsns], tmp_path: Path
 ) -> AsyncIterator[World]:
-    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as http:
+    async with http_client(timeout=20.0) as http:
         found = World(nats_server, service_dsns("registry"), tmp_path, Issuer(tmp_path / "issuer"), http)
         await found.start_issuer()
         yield found

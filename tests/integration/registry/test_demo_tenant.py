@@ -20,7 +20,7 @@ from services.registry.identity import NewMember
 from services.registry.members import operations as members
 from services.registry.tenants.model import Trigger
 from services.registry.tenants.timeline import timeline
-from tests.infra import ServiceDsns
+from tests.infra import ServiceDsns, eventually
 from tests.integration.notifier.outside import Issuer
 from tests.integration.notifier.peer import Peer, answering, silence
 from tests.integration.registry.demo_stage import GOOD, NIGHT, DemoStage, says
@@ -223,9 +223,9 @@ async def test_a_product_that_is_away_is_asked_again_and_then_the_night_fails(
         stage.go_to(BERLIN)
         for key in ("ai_console", "notetaker"):
             await stage.tokens.token(key)  # not within the time that the product has
-        outcomes = []
+        outcomes, node = [], stage.node(seconds=0.5 if answer is silence else 10)
         for _ in range(200):
-            outcomes.append(await stage.node(seconds=0.5 if answer is silence else 10).run_due())
+            outcomes.append(await node.run_due())
             stage.life.clock.advance(timedelta(seconds=30))
         assert [outcome for outcome in outcomes if outcome] == ["failed"]
         assert (len(product.requests), len(good.requests)) == (ATTEMPTS, 1)
@@ -295,8 +295,7 @@ async def test_a_node_that_slept_too_long_records_nothing(stage: DemoStage, prod
 
     product.script = [slow]
     sleeper = asyncio.create_task(stage.node(seconds=60).run_due())
-    while not product.requests:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: bool(product.requests), what="the reset to reach the product")
     stage.life.clock.advance(CLAIM)
     assert await stage.node().run_due() == "done"
     woken.set()

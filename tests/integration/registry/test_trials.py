@@ -17,6 +17,7 @@ from services.registry.tenants import operations as tenants
 from services.registry.trials import operations as trials
 from services.registry.trials.operations import slug_of
 from services.registry.trials.upkeep import TrialUpkeep
+from tests.infra import eventually
 from tests.integration.registry.desk import LINKS, Desk, desk_of
 from tests.integration.registry.life import DAY, LADDER, Life
 
@@ -177,6 +178,7 @@ async def test_neither_address_nor_secret_is_said_or_kept(desk: Desk) -> None:
     rows = await desk.life.admin.fetch("select headers, payload from registry.outbox")
     said = b"".join(bytes(row["headers"]) + bytes(row["payload"]) for row in rows).decode().lower()
     kept = str([dict(row) for row in await desk.life.admin.fetch("select * from registry.trial")])
+    assert "trial_id" in said
     assert "hotel" not in said
     assert token.lower() not in said
     assert token not in kept
@@ -208,13 +210,18 @@ async def test_nobody_floods_a_mailbox_or_the_table(life: Life, tmp_path: Path) 
 
 async def test_who_never_came_is_forgotten(desk: Desk) -> None:
     await ask(desk)
-    upkeep = TrialUpkeep(desk.life.database, desk.life.clock, every=0.01)
-    for days, left in ((7, 1), (2, 0)):
-        desk.life.clock.advance(days * DAY)
-        task = asyncio.create_task(upkeep.run())
-        await asyncio.sleep(0.1)
-        task.cancel()
-        assert await count(desk, "trial") == left
+    desk.life.clock.advance(7 * DAY)
+    async with desk.life.database.worker() as tx:
+        await trials.forget(tx, desk.life.clock.now())
+    assert await count(desk, "trial") == 1
+    desk.life.clock.advance(2 * DAY)
+    upkeep = asyncio.create_task(TrialUpkeep(desk.life.database, desk.life.clock, every=0.01).run())
+
+    async def is_forgotten() -> bool:
+        return await count(desk, "trial") == 0
+
+    await eventually(is_forgotten)
+    upkeep.cancel()
 
 
 async def test_an_unknown_product_is_refused(desk: Desk) -> None:

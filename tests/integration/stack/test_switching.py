@@ -1,6 +1,5 @@
 """Flags and floors from the command line, on a stack that is up."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,36 +8,30 @@ import pytest
 
 from tenantry.stack.stack import Stack
 from tests.infra import eventually
-from tests.integration.stack.test_command_line import run
+from tests.shell import Shell
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("stack")]
 
 
-def told(folder: Path, *arguments: str) -> Any:
-    done = run(folder, *arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def flag(shell: Shell, name: str) -> Any:
+    return next(row for row in shell.json("flags", "list") if row["name"] == name)
 
 
-def flag(folder: Path, name: str) -> Any:
-    return next(row for row in told(folder, "flags", "list") if row["name"] == name)
-
-
-def test_a_flag_is_set_listed_told_of_and_cleared(live_stack: Path) -> None:
-    [row] = told(live_stack, "flags", "set", "mfa_scope_threshold", "3", "--reason", "audit")
+def test_a_flag_is_set_listed_told_of_and_cleared(shell: Shell) -> None:
+    [row] = shell.json("flags", "set", "mfa_scope_threshold", "3", "--reason", "audit")
     assert (row["value"], row["effective"]) == (3, 3)
-    assert flag(live_stack, "mfa_scope_threshold")["source"] == "platform"
-    told(live_stack, "flags", "clear", "mfa_scope_threshold", "--reason", "over")
-    changes = told(live_stack, "flags", "history", "mfa_scope_threshold")
+    assert flag(shell, "mfa_scope_threshold")["source"] == "platform"
+    shell.json("flags", "clear", "mfa_scope_threshold", "--reason", "over")
+    changes = shell.json("flags", "history", "mfa_scope_threshold")
     assert [(change["value"], change["reason"]) for change in changes[:2]] == [(None, "over"), (3, "audit")]
-    assert "mfa_scope_threshold" in run(live_stack, "flags", "list").stdout
+    assert "mfa_scope_threshold" in shell.run("flags", "list").stdout
 
 
-def test_what_keeps_desktops_out_is_asked_for_and_not_done_without_an_answer(live_stack: Path) -> None:
-    asked = run(live_stack, "flags", "set", "bff_backoffice_enabled", "false", "--reason", "drill")
+def test_what_keeps_desktops_out_is_asked_for_and_not_done_without_an_answer(shell: Shell) -> None:
+    asked = shell.run("flags", "set", "bff_backoffice_enabled", "false", "--reason", "drill")
     assert asked.returncode == 1
     assert "for the whole platform?" in asked.stderr
-    assert flag(live_stack, "bff_backoffice_enabled")["effective"] is True
+    assert flag(shell, "bff_backoffice_enabled")["effective"] is True
     floor = (
         "floors",
         "set",
@@ -51,19 +44,19 @@ def test_what_keeps_desktops_out_is_asked_for_and_not_done_without_an_answer(liv
         "--reason",
         "drill",
     )
-    asked = run(live_stack, *floor)
+    asked = shell.run(*floor)
     assert (asked.returncode, "At most 0 devices" in asked.stderr) == (1, True)
-    assert told(live_stack, "floors", "list") == []
-    [row] = told(live_stack, *floor, "--yes")
+    assert shell.json("floors", "list") == []
+    [row] = shell.json(*floor, "--yes")
     assert row["enforce"] == "1.0.0"
-    told(live_stack, "floors", "clear", "windows", "beta", "--reason", "over")
-    assert [row["reason"] for row in told(live_stack, "floors", "history", "windows", "beta")] == [
+    shell.json("floors", "clear", "windows", "beta", "--reason", "over")
+    assert [row["reason"] for row in shell.json("floors", "history", "windows", "beta")] == [
         "over",
         "drill",
     ]
 
 
-def test_a_mistake_is_told_with_its_place_and_its_cure(live_stack: Path) -> None:
+def test_a_mistake_is_told_with_its_place_and_its_cure(shell: Shell) -> None:
     for arguments, said in (
         (("flags", "set", "nonsense", "true"), "declared are: bff_backoffice_enabled"),
         (("flags", "set", "ai_assist_enabled", "perhaps"), "send true or false"),
@@ -73,9 +66,7 @@ def test_a_mistake_is_told_with_its_place_and_its_cure(live_stack: Path) -> None
         ),
         (("floors", "set", "amiga", "stable", "--advise", "2.0.0"), "platform"),
     ):
-        refused = run(live_stack, *arguments, "--reason", "x")
-        assert refused.returncode == 1
-        assert said in " ".join(refused.stderr.split()), refused.stderr
+        assert said in shell.refused(*arguments, "--reason", "x")
 
 
 async def test_every_process_that_watches_is_told(live_stack: Path) -> None:

@@ -1,10 +1,10 @@
 """The sync service as its app composes it, and the bff's side of it: one caller per tenant and device."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import httpx
@@ -17,8 +17,12 @@ from chassis.db import Database
 from chassis.health import Health
 from chassis.http import create_api
 from chassis.ids import uuid7
+from chassis.switches import Switches
+from chassis.watched import Watched
+from contracts.settings import Setting, flag_key
 from services.sync import api
 from services.sync.model import Cursors
+from services.sync.pause import FLAG
 from services.sync.settings import Settings
 from tests.integration.sync.issuer import Issuer
 
@@ -44,16 +48,29 @@ def settings_of(issuer: Issuer, **changed: Any) -> Settings:
     return Settings(**given)
 
 
+@dataclass
+class Told:
+    """What is watched, where nothing is paused; the bucket itself is `test_pause.py`'s matter."""
+
+    known: dict[str, Setting] = field(
+        default_factory=lambda: {flag_key(FLAG, None): Setting(row_version=0, value=None)}
+    )
+
+    def on_change(self, listener: Callable[[str], None]) -> None:
+        """Nothing changes."""
+
+
 def application(database: Database, issuer: Issuer, **changed: Any) -> FastAPI:
     """The service's HTTP side, composed as in `services/sync/app.py`."""
     settings = settings_of(issuer, **changed)
     clock = SystemClock()
     authenticate = Authenticate(TokenVerifier(issuer.url, "sync", clock))
     cursors = Cursors(settings.cursor_key.get_secret_value())
+    switches = Switches(cast("Watched", Told()))
     return create_api(
         service="sync",
         version="1",
-        routers=[api.router(database, authenticate, cursors, clock, settings)],
+        routers=[api.router(database, authenticate, cursors, clock, settings, switches)],
         health=Health({}),
         max_body_bytes=settings.max_body_bytes,
         request_seconds=settings.request_seconds,

@@ -29,9 +29,9 @@ from contracts.registry import (
     TenantTrialExpiringV1,
 )
 from services.registry.entitlements import operations as entitlements
-from services.registry.erp import OrderItem, SalesOrder
 from services.registry.errors import AlreadyHeld, IllegalTransition, NotHeld, TenantNotFound
 from services.registry.orders import operations as orders
+from services.registry.orders.erp import OrderItem, SalesOrder
 from services.registry.tenants import lifecycle, store
 from services.registry.tenants import operations as tenants
 from services.registry.tenants.model import Purchase, Story, Trigger, plan_of

@@ -3,7 +3,7 @@
 import pytest
 from fastapi import Request, Response
 
-from chassis.pages import MAC_BYTES, PageTokenInvalid, PageTokens, link_next
+from chassis.pages import MAC_BYTES, PageAsked, PageTokenInvalid, PageTokens, link_next
 from chassis.proof_keys import b64url, b64url_bytes
 
 TOKENS = PageTokens(b"secret")
@@ -67,3 +67,33 @@ def test_the_link_keeps_the_filter() -> None:
     silent = Response()
     link_next(Request(scope), silent, None)
     assert "link" not in silent.headers
+
+
+def asked_for(size: int, token: str | None) -> PageAsked:
+    scope = {"type": "http", "path": "/v1/x", "query_string": b"a=1", "headers": [],
+             "server": ("test", 80), "scheme": "http"}  # fmt: skip
+    return PageAsked(Request(scope), Response(), size, token)
+
+
+def test_a_list_is_told_page_by_page() -> None:
+    rows = [{"kind": "k", "id": number} for number in range(5)]
+    told: list[dict[str, object]] = []
+    tokens: list[str | None] = []
+    token = None
+    while token is not None or not tokens:
+        asked = asked_for(2, token)
+        page = TOKENS.open(asked, SCOPE, "kind", "id")
+        assert page.after == ({"kind": "k", "id": told[-1]["id"]} if told else {"kind": None, "id": None})
+        answer = page.answer("things", rows[len(told) : len(told) + page.most])
+        told += answer["things"]
+        token = answer["next_page_token"]
+        tokens.append(token)
+        assert ("link" in asked.response.headers) == (token is not None)
+    assert (told, len(tokens)) == (rows, 3)
+
+
+def test_a_list_begins_without_a_token() -> None:
+    for token in (None, ""):
+        assert TOKENS.open(asked_for(2, token), SCOPE, "id").after == {"id": None}
+    with pytest.raises(PageTokenInvalid):
+        TOKENS.open(asked_for(2, "x"), SCOPE, "id")

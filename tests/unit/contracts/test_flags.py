@@ -1,9 +1,43 @@
 """The declared flags: their own defaults fit, wrong values are told what would be right."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from contracts.flags import DECLARED, FLAGS, Flag, effective
+from contracts.flags import DECLARED, FLAGS, UNREAD, Flag, effective
 from contracts.settings import Setting, UnreadableSetting
+
+CHECKOUT = Path(__file__).parents[3]
+GUIDE = CHECKOUT / "docs" / "guides" / "operators-day.md"
+ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+
+
+def readers_of(flag: Flag) -> list[str]:
+    """The services that name the flag in their code; the bff tells desktops every feature, without naming it."""
+    folders = [folder for folder in (CHECKOUT / "services").iterdir() if folder.is_dir()]
+    found = {folder.name for folder in folders if any(f'"{flag.name}"' in text for text in sources(folder))}
+    return sorted(found | {"bff"} if flag.is_feature else found)
+
+
+def sources(folder: Path) -> list[str]:
+    return [file.read_text("utf-8") for file in folder.rglob("*.py")]
+
+
+@pytest.mark.parametrize("flag", DECLARED, ids=lambda flag: flag.name)
+def test_a_flag_that_nobody_reads_says_so_and_one_that_is_read_does_not(flag: Flag) -> None:
+    assert flag.about.endswith(UNREAD) is (not readers_of(flag)), f"read by {readers_of(flag)}: {flag.about}"
+
+
+def test_the_operators_guide_names_the_readers_of_every_flag() -> None:
+    told = {name: (readers, effect) for name, readers, effect in ROW.findall(GUIDE.read_text("utf-8"))}
+    readers = {flag.name: readers_of(flag) for flag in DECLARED}
+    assert {name: said for name, (said, _) in told.items()} == {
+        name: ", ".join(found) or "nobody yet" for name, found in readers.items()
+    }
+    assert [name for name, found in readers.items() if not found] == [
+        name for name in readers if told[name][1] == "none"
+    ]
 
 
 @pytest.mark.parametrize("flag", DECLARED, ids=lambda flag: flag.name)

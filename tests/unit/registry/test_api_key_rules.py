@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from services.registry.api_keys.buckets import Buckets
 from services.registry.api_keys.memory import Memory
 from services.registry.api_keys.model import Asked, Code, KnownKey, judge, keep_seconds, warnings_of
 from services.registry.api_keys.peppers import Peppers
+from services.registry.buckets import Buckets
 from tests.integration.registry.key_stage import NEWER_PEPPER, PEPPER, settings_of
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
