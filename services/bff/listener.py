@@ -255,7 +255,8 @@ def unavailable(language: str, most_seconds: int) -> Response:
 class StreamListener:
     """A server of the runtime: accepts, drives the hub, and on stop sends everybody elsewhere, evenly over time.
 
-    `Streams` opens the streams; a benchmark gives one whose door lets everybody in.
+    `Streams` opens the streams; of it are used `hub door admission evictions origin where new_stream begin stop_admitting
+    drain`, so that a benchmark can give something smaller whose door lets everybody in.
     """
 
     name = "stream-listener"

@@ -14,6 +14,7 @@ from tests.integration.bff.desk import Desk
 from tests.integration.bff.feed import ids, say
 from tests.integration.bff.line import connected
 from tests.integration.bff.stage import BASE, Bff, Stage
+from tests.integration.bff.test_kill_switch import switch
 from tests.integration.bff.test_rights_that_end import hear
 
 
@@ -140,6 +141,19 @@ async def test_a_poll_that_waits_while_its_rights_change_is_told_so_and_gets_not
         answer = await poll(http, desk, large, cursor, wait=20)
         got, cursor = got + ids(events(answer)), answer.headers["feed-next"]
     assert said[0] not in got
+
+
+async def test_a_poll_that_waits_while_its_tenant_is_switched_off_is_told_so(
+    large: Bff, http: httpx.AsyncClient, hotel: Desk, stage: Stage, registry: Database
+) -> None:
+    start = (await poll(http, hotel, large)).headers["feed-next"]
+    waiting = asyncio.create_task(poll(http, hotel, large, start, wait=25))
+    await eventually(lambda: is_waiting(waiting), what="the poll to wait")
+    await switch(stage, registry, hotel, on=False)
+    answer = await asyncio.wait_for(waiting, 10)
+    assert [word["event"] for word in answer.json()["control"]] == ["tenant.disabled"]
+    assert answer.json()["events"] == []
+    await switch(stage, registry, hotel, on=None)
 
 
 async def is_waiting(task: asyncio.Task[httpx.Response]) -> bool:

@@ -21,7 +21,7 @@ UNSENT = 3_000
 
 @dataclass
 class Pipe:
-    """A sink: what is written waits until the reader takes it. `limit` is what the reader takes at a time, 0: nothing."""
+    """A sink: what is written waits until the reader takes it."""
 
     waiting: bytearray = field(default_factory=bytearray)
     is_over: bool = False
@@ -179,8 +179,8 @@ class World:
             (self._attach, 60),
             (self._cut, 2),
             (self._time, 4),
-            (self._other_rights, 1),
-            (self._evict, 1),
+            (self._other_rights, 4),
+            (self._evict, 2),
         ]
         chosen = self.random.choices([act for act, _ in acts], [weight for _, weight in acts], k=steps)
         for count, act in enumerate(chosen):
@@ -325,10 +325,7 @@ class World:
             assert line.pipe.most_waiting < UNSENT + 2_000
             line.node.hub.detach(line.stream)
             line.pipe.is_over = True
-            self.log_of(line)
-
-    def log_of(self, line: Line) -> None:
-        self.seen["dropped"] += line.pipe.is_cut
+            self.seen["dropped"] += line.pipe.is_cut
 
     def _other_rights(self) -> None:
         """Its audiences change: who hears of it is ended, and comes back as who it is now."""
