@@ -5,6 +5,7 @@ A change is heard from what is watched and reaches the streams in slices, so tha
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 from typing import Any
 
 from chassis.clock import Clock
@@ -14,6 +15,8 @@ from services.bff.door import KILL_SWITCH
 from services.bff.frames import control_frame
 from services.bff.hub import SLICE, Hub, Stream
 from services.bff.versions import CHANNEL, standing
+
+FAR = datetime.max.replace(tzinfo=UTC)
 
 
 class Controls:
@@ -27,6 +30,8 @@ class Controls:
         self._clock = clock
         self._changed: set[str] = set()
         self._awake = asyncio.Event()
+        self._in_force_at: datetime | None = None
+        """When the next floor that somebody here is below comes into force."""
 
     def settings_changed(self, key: str) -> None:
         """To be called with every key that changes."""
@@ -35,14 +40,25 @@ class Controls:
 
     async def run(self) -> None:
         while True:
-            await self._awake.wait()
-            self._awake.clear()
+            await self._wait()
             keys, self._changed = self._changed, set()
             if any(key.endswith(f".{KILL_SWITCH}") for key in keys):
                 self._hub.wake_all()
                 await self._tell_all(floors=False)
             if any(key.startswith("floor.") for key in keys):
                 await self._tell_all(floors=True)
+
+    async def _wait(self) -> None:
+        """For a change, or for a floor to come into force."""
+        at = self._in_force_at
+        pause = None if at is None else max(0.0, (at - self._clock.now()).total_seconds())
+        try:
+            async with asyncio.timeout(pause):
+                await self._awake.wait()
+        except TimeoutError:
+            self._in_force_at = None
+            self._changed.add("floor.")
+        self._awake.clear()
 
     async def _tell_all(self, *, floors: bool) -> None:
         for count, stream in enumerate(self._hub.all_streams(), 1):
@@ -72,7 +88,11 @@ class Controls:
         floor: dict[str, Any] | None = self._switches.floors(stream.tenant_id).get(f"{platform}/{CHANNEL}")
         if floor is None or stream.room is None:
             return
-        found = standing(floor, version, self._clock.now())
+        now, in_force_at = self._clock.now(), datetime.fromisoformat(floor["effective_at"])
+        found = standing(floor, version, now)
+        if found != "good" and in_force_at > now and in_force_at < (self._in_force_at or FAR):
+            self._in_force_at = in_force_at
+            self._awake.set()
         if found != "good":
             told = {name: floor[name] for name in ("advise", "enforce", "effective_at", "message", "url")}
             self._hub.tell(stream, f"version.{found}", told)

@@ -1,5 +1,8 @@
 """What open streams are told of the present: version floors, the end of a token, a newer stream on another process."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import httpx
 
 from chassis.db import Database
@@ -9,7 +12,7 @@ from tests.integration.bff.desk import Desk
 from tests.integration.bff.line import Line, connected, request_head
 from tests.integration.bff.stage import STREAM, Bff, Stage
 from tests.integration.bff.test_sessions import open_session
-from tests.integration.registry.switching import set_floor
+from tests.integration.registry.switching import FLOOR, set_floor
 
 
 async def test_a_floor_reaches_open_streams_and_is_told_to_those_that_open_later(
@@ -38,6 +41,20 @@ async def test_a_floor_reaches_open_streams_and_is_told_to_those_that_open_later
     async with connected(http, old, small) as again:
         await again.opened()
         await eventually(lambda: told(again) == ["version.advisory"], 5, "a word at the opening")
+
+
+async def test_a_floor_that_comes_into_force_later_is_told_then_without_another_word_from_anybody(
+    large: Bff, http: httpx.AsyncClient, hotel: Desk, stage: Stage, registry: Database
+) -> None:
+    await open_session(large, http, hotel, app_version="3.0.0", os="Windows 11")
+    async with connected(http, hotel, large) as line:
+        await line.opened()
+        soon = datetime.now(UTC) + timedelta(seconds=4)
+        await set_floor(registry, "windows", hotel.tenant_id, replace(FLOOR, effective_at=soon))
+        await stage.say_settings()
+        await eventually(lambda: told(line) == ["version.advisory"], 3, "a word of advice")
+        await eventually(lambda: told(line)[-1] == "version.blocked", 20, "the floor in force")
+    assert datetime.now(UTC) >= soon
 
 
 def told(line: Line) -> list[str]:
