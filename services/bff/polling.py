@@ -168,10 +168,10 @@ def router(streams: Streams, settings: Settings) -> APIRouter:
     async def poll(
         admitted: Admitted,
         cursor: Annotated[str, Query(max_length=100)] = "",
-        wait: Annotated[int, Query(ge=0, le=25)] = 25,
+        wait: Annotated[int, Query(ge=0, le=25)] = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = 500,
     ) -> Response:
-        """The stream's events behind `cursor`, without one those from now on; `wait` is in seconds, 204 when it is quiet.
+        """The stream's events behind `cursor`, without one those from now on; 204 when it is quiet for `wait` seconds.
 
         `cursor` of the answer, also in the header Feed-Next, is that of the next request. `control` holds what the
         stream would say without an id, such as `reset`.
