@@ -374,15 +374,15 @@ class Hub:
                 size += len(entry.frame)
                 self.counters.delivered += 1
             position = entry.seq
+            if entry.ends and entry.seq > stream.admitted_at and stream.hears(entry):
+                self._let_go(stream, b"".join([*frames, last_word(entry)]))
+                return
             if size >= self.write_bytes:
                 sink.write(b"".join(frames))
                 frames, size, stream.position = [], 0, position
                 if sink.unsent() > self.unsent_bytes:
                     self._park(stream, now)
                     return
-            if entry.ends and entry.seq > stream.admitted_at and stream.hears(entry):
-                self._let_go(stream, b"".join([*frames, last_word(entry)]))
-                return
         if frames:
             sink.write(b"".join(frames))
         stream.position = max(position, self.head)

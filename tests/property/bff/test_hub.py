@@ -343,3 +343,27 @@ def test_more_said_than_written_is_known() -> None:
     assert hub.is_behind
     give_out(hub)
     assert (hub.is_behind, hub.backlog) == (False, 0)
+
+
+def test_a_reader_that_stalls_again_just_at_what_ends_it_is_ended_all_the_same() -> None:
+    """It drained into a stretch of the ring that ends with the word, and that is more than it takes."""
+    hub, (stream, reader) = new_hub(), all_of(1)
+    hub.write_bytes = 400
+    hub.attach(stream, 0, 0.0)
+    reader.is_stalled = True
+    for seq in range(1, 30):
+        hub.take(TENANTS[0], entry(seq, "all"), 0.0)
+        give_out(hub)
+    first = stream.position + 1
+    assert stream.parked_at is not None
+    frame = event_frame("x", b"{}", Cursor(EPOCH, 30))
+    size = sum(len(entry(seq, "all").frame) for seq in range(first, 30)) + len(frame)
+    hub.write_bytes = size
+    hub.take(TENANTS[0], Entry(30, "d.1", 1, frame, "resync"), 0.0)
+    reader.taken += reader.waiting
+    reader.waiting.clear()
+    hub.drained(stream, 0.0)  # before the sweep comes to it
+    reader.drain()
+    assert reader.is_over
+    assert positions(reader.taken) == list(range(1, 31))
+    assert reader.taken.count(b"event: resync") == 1
