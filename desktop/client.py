@@ -12,12 +12,14 @@ import httpx
 from desktop.door import Door
 from desktop.enrolment import Device, enrol
 from desktop.errors import Refused
+from desktop.heart import Heart
 from desktop.keys import KeyStore, device_key
+from desktop.overview import Overview
 from desktop.proofs import Proofs
 from desktop.session import DeskSession, Sessions
 from desktop.signin import Browser, SignIn
 from desktop.store import Mutation, Store
-from desktop.stream import OnEvent, Stream
+from desktop.stream import OnEvent, Stream, told
 from desktop.sync import Sync, Wait
 
 
@@ -53,8 +55,9 @@ class Desktop:
         self.door = Door(self.http, self.proofs, self.signin)
         self.sessions = Sessions(self.door, places.bff)
         self.session: DeskSession | None = None
+        self.overview = Overview()
         self.stream: Stream | None = None
-        self._stream_task: asyncio.Task[None] | None = None
+        self.stream_task: asyncio.Task[None] | None = None
 
     async def sign_in(self, browser: Browser) -> None:
         await self.signin.sign_in(browser)
@@ -75,24 +78,54 @@ class Desktop:
         return found
 
     async def open_session(self, *, os: str, property_: str) -> DeskSession:
+        """Begin work at a property; a stream that is followed goes on in the new session."""
         self.session = await self.sessions.open(app_version=self.app_version, os=os, property_=property_)
+        if self.stream is not None:
+            self.stream.url = self.session.stream_url
         return self.session
 
-    def go_online(self, on_event: OnEvent, on_control: OnEvent | None = None) -> Stream:
-        """Follow the stream in the background until `go_offline`."""
+    async def draw(self) -> Overview:
+        """The first screen, as the server has it now; the stream keeps it true. Raises Refused, Offline."""
+        snapshot = await self.sessions.bootstrap(self.session)
+        self.overview.take(snapshot)
+        if self.store.setting("feed_cursor") is None:
+            self.store.set_setting("feed_cursor", snapshot["cursor"])
+        return self.overview
+
+    def heart(self) -> Heart:
+        """Keeps the open session, as long as it is run beside."""
         if self.session is None:
             raise LookupError("there is no open session; call open_session() first")
-        self.stream = Stream(self.door, self.store, self.session.stream_url, on_event, on_control)
-        self._stream_task = asyncio.create_task(self.stream.run(), name="stream")
+        return Heart(self.sessions, self.session, self.store, self.proofs, self.app_version)
+
+    def go_online(self, on_event: OnEvent, on_control: OnEvent | None = None) -> Stream:
+        """Follow the stream in the background until `go_offline`.
+
+        After the control event `reset`, and after `resync`, the first screen is to be drawn again.
+        """
+        if self.session is None:
+            raise LookupError("there is no open session; call open_session() first")
+
+        async def heard(event: dict[str, Any]) -> None:
+            self.overview.apply(event)
+            await told(on_event, event)
+
+        async def controlled(word: dict[str, Any]) -> None:
+            if word["type"] == "reset":
+                self.overview.forget()
+            await told(on_control, word)
+
+        self.stream = Stream(self.door, self.store, self.session.stream_url, heard, controlled)
+        self.stream_task = asyncio.create_task(self.stream.run(), name="stream")
         return self.stream
 
     async def go_offline(self) -> None:
         """Let go of the network; reads and queueing go on."""
-        if self._stream_task is not None:
-            self._stream_task.cancel()
+        if self.stream_task is not None:
+            self.stream_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._stream_task
-            self._stream_task = None
+                await self.stream_task
+            self.stream_task = None
 
     def act(self, collection: str, key: str, type_: str, args: dict[str, Any]) -> Mutation:
         """Queue an action, online or not; `sync` hands it in."""

@@ -14,7 +14,7 @@ class DeskSession:
     session_id: str
     stream_url: str
     opened: dict[str, Any]
-    """The server's whole answer: expires_at, features, floors, flags_rev, sync hint."""
+    """The server's whole answer: expires_at, idle_seconds, heartbeat_seconds, sync, features, floors, flags_rev."""
 
 
 class Sessions:
@@ -31,16 +31,21 @@ class Sessions:
         return DeskSession(opened["session_id"], opened["stream_url"], opened)
 
     async def heartbeat(self, session: DeskSession, state: dict[str, Any]) -> dict[str, Any]:
-        """Tell version, queue depth, clock offset and last cursor; learn floors, flags revision and next interval."""
+        """Tell version, queue depth, clock offset and last cursor; learn floors, flags revision and next interval.
+
+        Raises Refused with the code BFF.SESSION_ENDED and a `reason` once the session is over.
+        """
         url = f"{self._base}/sessions/{session.session_id}/heartbeat"
-        answer: dict[str, Any] = (
-            await self._door.request("POST", url, state, {"Idempotency-Key": uuid.uuid4().hex})
-        ).json()
+        answer: dict[str, Any] = (await self._door.request("POST", url, state)).json()
         return answer
 
-    async def bootstrap(self) -> dict[str, Any]:
-        """All that the first screen needs, with the feed cursor it is true at."""
-        answer: dict[str, Any] = (await self._door.request("GET", f"{self._base}/bootstrap")).json()
+    async def bootstrap(self, session: DeskSession | None = None) -> dict[str, Any]:
+        """All that the first screen needs, with the feed cursor it is true at.
+
+        Within a session it is Refused once that is over; without one it shows where the member may open one.
+        """
+        query = "" if session is None else f"?session_id={session.session_id}"
+        answer: dict[str, Any] = (await self._door.request("GET", f"{self._base}/bootstrap{query}")).json()
         return answer
 
     async def close(self, session: DeskSession) -> None:

@@ -189,6 +189,13 @@ class Store:
     def queue_depth(self) -> int:
         return int(self._db.execute("select count(*) from mutation where status = 'queued'").fetchone()[0])
 
+    def oldest_queued_at(self) -> str | None:
+        """When the oldest of them was done, as it was written down."""
+        row = self._db.execute(
+            "select body from mutation where status = 'queued' order by mid limit 1"
+        ).fetchone()
+        return None if row is None else str(json.loads(row[0])["occurred_at"])
+
     def last_mid(self) -> int:
         """The highest number answered by the server, 0 when there is none."""
         row = self._db.execute(

@@ -17,7 +17,7 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from desktop.door import Door, refusal_of, wants_nonce
-from desktop.errors import Offline
+from desktop.errors import Offline, Refused
 from desktop.store import Store
 
 QUIET_LIMIT_SECONDS = 50.0
@@ -48,14 +48,17 @@ class Backoff:
 
 
 class Stream:
-    """Follows the feed of this device at `url`; `on_event` sees each event once, `on_control` what carries no id."""
+    """Follows the feed of this device at `url`; `on_event` sees each event once, `on_control` what carries no id.
+
+    Who opens another desk session gives its stream's address to `url`: the next connection goes there.
+    """
 
     def __init__(
         self, door: Door, store: Store, url: str, on_event: OnEvent, on_control: OnEvent | None = None
     ) -> None:
         self._door = door
         self._store = store
-        self._url = url
+        self.url = url
         self._on_event = on_event
         self._on_control = on_control
         self._backoff = Backoff()
@@ -65,23 +68,31 @@ class Stream:
     async def run(self) -> None:
         """Stay connected until cancelled or refused for good (raises Refused)."""
         while True:
+            url, refusal = self.url, None
             try:
-                await self._connect_once()
+                await self._connect_once(url)
             except (Offline, httpx.TransportError, TimeoutError, MissedEvent):
                 pass
+            except Refused as refused:
+                if refused.status != 410:
+                    raise
+                refusal = refused
             finally:
                 self.opened.clear()
-            await asyncio.sleep(self._backoff.next())
+            if self.url == url:  # else somebody waits for the stream of the next session
+                await asyncio.sleep(self._backoff.next())
+            if refusal is not None and self.url == url:
+                raise refusal  # the session is over, and nobody has opened another one meanwhile
 
-    async def _connect_once(self) -> None:
+    async def _connect_once(self, url: str) -> None:
         for _attempt in range(2):
-            headers = await self._door.headers("GET", self._url)
+            headers = await self._door.headers("GET", url)
             headers["Accept"] = "text/event-stream"
             if cursor := self._store.setting("feed_cursor"):
                 headers["Last-Event-ID"] = cursor
             timeout = httpx.Timeout(10.0, read=QUIET_LIMIT_SECONDS)
-            async with self._door.http.stream("GET", self._url, headers=headers, timeout=timeout) as answer:
-                self._door.proofs.learn(self._url, answer.headers)
+            async with self._door.http.stream("GET", url, headers=headers, timeout=timeout) as answer:
+                self._door.proofs.learn(url, answer.headers)
                 if answer.is_success:
                     await self._follow(EventSource(answer))
                     return
@@ -102,17 +113,17 @@ class Stream:
             self._backoff.reset()
             self.opened.set()
             if holes:
-                await self._tell(self._on_control, {"type": "resync", "reason": "hole", "audiences": holes})
+                await told(self._on_control, {"type": "resync", "reason": "hole", "audiences": holes})
         elif event.event == "hb":
             self._store.set_setting("feed_cursor", event.id)
         elif event.event == "reset":
             with self._store.transaction():
                 self._store.forget_feed()
-            await self._tell(self._on_control, {"type": "reset", **data})
+            await told(self._on_control, {"type": "reset", **data})
         elif "seq" not in data:
-            await self._tell(self._on_control, {"type": event.event, **data})
+            await told(self._on_control, {"type": event.event, **data})
         elif self._record(event, data):
-            await self._tell(self._on_event, data)
+            await told(self._on_event, data)
 
     def _hello(self, data: dict[str, Any], cursor: str) -> list[str]:
         """Take over where each audience stands as of the cursor; answers those of which something was missed.
@@ -146,6 +157,8 @@ class Stream:
             self._store.set_setting("feed_cursor", event.id)
         return True
 
-    async def _tell(self, listener: OnEvent | None, data: dict[str, Any]) -> None:
-        if listener is not None and (waiting := listener(data)) is not None:
-            await waiting
+
+async def told(listener: OnEvent | None, data: dict[str, Any]) -> None:
+    """Tell it to a listener, whichever kind of function it is."""
+    if listener is not None and (waiting := listener(data)) is not None:
+        await waiting

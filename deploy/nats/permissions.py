@@ -7,7 +7,7 @@ from contracts.subjects import FEED, FEED_PREFIX, SERVICES, STREAMS, replay_subj
 
 CONSUMES: dict[str, tuple[str, ...]] = {
     "registry": (),
-    "bff": ("registry", "sync"),
+    "bff": ("registry", "sync", "bff"),
     "audit": SERVICES,
     "sync": ("registry",),
     "notifier": ("registry",),

@@ -36,6 +36,7 @@ MADE_UP: dict[str, Any] = {
     "exp": 1_799_054_100,
     "for_seconds": 42.0,
     "last_four": "upup",
+    "next_seconds": 30.0,
     "nonce": f"{'A' * 22}==",
     "prefix": "tk_live_made",
     "read_seconds_ago": 0.5,

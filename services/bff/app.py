@@ -1,31 +1,45 @@
 """Composes the bff: the only file that knows all the others."""
 
+from functools import partial
 from pathlib import Path
+
+from fastapi import APIRouter
 
 from chassis.backbone import backbone, connect
 from chassis.bucket import Bucket
 from chassis.clock import SystemClock
 from chassis.outbox import Lane
+from chassis.outgoing import http_client
+from chassis.pages import PageTokens
 from chassis.runtime import Service
 from chassis.service_tokens import ServiceTokens
 from chassis.switches import Switches
 from chassis.watched import Watched
 from contracts import settings as bucket
 from contracts.subjects import FEED
-from services.bff import api, polling
+from services.bff import polling
+from services.bff.api import Admit
+from services.bff.bootstrap import api as bootstrap
 from services.bff.controls import Controls
+from services.bff.devices import api as devices
 from services.bff.directory import Directory
 from services.bff.door import Door
 from services.bff.feed_reader import FeedReader
 from services.bff.hub import Hub
+from services.bff.lag import events_behind
 from services.bff.listener import StreamListener
 from services.bff.projector import project
+from services.bff.sessions import api as sessions
+from services.bff.sessions.desks import Desks
+from services.bff.sessions.limits import SessionLimits
 from services.bff.settings import Settings
 from services.bff.stream_page import pages
 from services.bff.streams import Streams
+from services.bff.sync import api as sync
 from services.bff.tails import Tails
 
 SERVICE = "bff"
+SYNC_SECONDS = 20.0
 DRAIN_SHARE = 0.75
 """Of the time that the process has for its end; the rest is for what is in flight."""
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -41,7 +55,7 @@ def compose(settings: Settings) -> Service:
         clock,
         database,
         bus,
-        hears={"REGISTRY": project, "SYNC": project},
+        hears={"REGISTRY": project, "SYNC": project, "BFF": project},
         lanes=[Lane("feed", FEED)],
     )
     watched = Watched(Bucket(bus, bucket.STREAM, bucket.PREFIX), database, clock)
@@ -49,7 +63,8 @@ def compose(settings: Settings) -> Service:
     shared.health.tell(watched.name, watched.status)
     shared.health.need(watched.name, switches.are_told)
     tokens = ServiceTokens(settings.oidc_issuer, SERVICE, settings.service_key.get_secret_value())
-    door = Door(shared.verifier, Directory(database, settings.registry_url, tokens), switches)
+    directory = Directory(database, settings.registry_url, tokens)
+    door = Door(shared.verifier, directory, switches)
     hub = Hub(
         epoch="",
         head=0,
@@ -60,16 +75,28 @@ def compose(settings: Settings) -> Service:
         beat_seconds=settings.stream_heartbeat,
     )
     reader = FeedReader(bus, hub, settings.warm_messages)
+    desks = Desks(database, clock, settings.limits)
     controls = Controls(hub, switches, clock)
-    streams = Streams(door, bus, reader, Tails(hub, bus, database), controls, settings)
+    streams = Streams(door, desks, bus, reader, Tails(hub, bus, database), controls, settings)
     watched.on_change(controls.settings_changed)
-    routes = api.router(database, door, clock, settings, tokens, switches, reader.cursor)
-    listener = StreamListener(
-        streams, settings.host, settings.stream_port, settings.drain_seconds * DRAIN_SHARE
-    )
+    admit = Admit(door, settings.public_origin)
+    snapshots = bootstrap.Snapshots(database, directory, settings.limits)
+    page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
+    to_sync = http_client(base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=SYNC_SECONDS)
+    routers: list[APIRouter] = [
+        sessions.router(database, admit, clock, settings, switches, partial(events_behind, hub)),
+        bootstrap.router(admit, snapshots, clock, switches, reader.cursor),
+        devices.router(database, admit, clock, page_tokens, settings.limits.interval),
+        sync.router(admit, to_sync),
+        polling.router(streams, admit, settings),
+    ]
+    limits = SessionLimits(database, clock, settings.limits, every=settings.limits_seconds)
+    for_streams = settings.drain_seconds * DRAIN_SHARE
+    listener = StreamListener(streams, settings.host, settings.stream_port, for_streams)
     return shared.service(
-        [routes, polling.router(streams, settings)],
-        [watched, reader, controls],
+        routers,
+        [watched, reader, controls, limits],
         [listener],
-        pages=pages(settings.stream_origin),
+        [to_sync.aclose],
+        pages(settings.stream_origin),
     )

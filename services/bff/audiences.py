@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from contracts.bff import SessionClosedV1, SessionReplacedV1
 from contracts.event import Event
 from contracts.registry import (
     DeviceEnrolledV1,
@@ -25,7 +26,9 @@ TO_ALL: frozenset[type[Event]] = frozenset(
     {TenantActivatedV1, TenantFrozenV1, TenantReactivatedV1, TenantArchivedV1, EntitlementsChangedV1}
 )
 TO_MEMBER: frozenset[type[Event]] = frozenset({MemberJoinedV1, MemberScopeChangedV1, MemberDeactivatedV1})
-TO_DEVICE: frozenset[type[Event]] = frozenset({DeviceEnrolledV1, DeviceRevokedV1})
+TO_DEVICE: frozenset[type[Event]] = frozenset(
+    {DeviceEnrolledV1, DeviceRevokedV1, SessionClosedV1, SessionReplacedV1}
+)
 SHOWN: frozenset[type[Event]] = TO_ALL | TO_MEMBER | TO_DEVICE | {RecordChangedV1}
 
 LONGEST_TOKEN = 128

@@ -40,7 +40,7 @@ class Directory:
             known: str | None = await queries.tenant_status(tx, tenant_id=tenant_id)
         if known is not None:
             return known
-        found = await self._ask(f"/internal/v1/directory/tenants/{tenant_id}")
+        found = await self.ask(f"/internal/v1/directory/tenants/{tenant_id}")
         return None if found is None else str(found["status"])
 
     async def device_of(self, tenant_id: UUID, jkt: str) -> UUID | None:
@@ -49,21 +49,22 @@ class Directory:
             row = await queries.device_by_key(tx, tenant_id=tenant_id, jkt=jkt)
         if row is not None:
             return None if row["is_revoked"] else UUID(str(row["device_id"]))
-        found = await self._ask(f"/internal/v1/directory/tenants/{tenant_id}/devices/{jkt}")
+        found = await self.ask(f"/internal/v1/directory/tenants/{tenant_id}/devices/{jkt}")
         return None if found is None else UUID(found["device_id"])
 
     async def scope_of(self, tenant_id: UUID, member_id: str) -> Scope | None:
         async with self._database.reading(tenant_id) as tx:
             row = await queries.member_by_id(tx, tenant_id=tenant_id, member_id=member_id)
         if row is None:
-            row = await self._ask(f"/internal/v1/directory/tenants/{tenant_id}/members/{member_id}")
+            row = await self.ask(f"/internal/v1/directory/tenants/{tenant_id}/members/{member_id}")
         if row is None:
             return None
         return Scope(
             frozenset(row["properties"]), frozenset(row["backoffice_roles"]), bool(row.get("is_active", True))
         )
 
-    async def _ask(self, path: str) -> dict[str, Any] | None:
+    async def ask(self, path: str) -> dict[str, Any] | None:
+        """What the registry answers at `path`; None for what it does not know. Raises RegistryUnavailable."""
         try:
             answer = await self._http.get(path)
             if answer.status_code == 404:

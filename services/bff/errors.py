@@ -7,7 +7,8 @@ DomainError
 ├── DeviceUnknown       403 BFF.DEVICE_UNKNOWN
 ├── MemberDeactivated   403 BFF.MEMBER_DEACTIVATED
 ├── PropertyOutOfScope  403 BFF.PROPERTY_OUT_OF_SCOPE
-└── SessionNotFound     404 BFF.SESSION_NOT_FOUND
+├── SessionNotFound     404 BFF.SESSION_NOT_FOUND
+└── SessionEnded        410 BFF.SESSION_ENDED, with the reason and when
 """
 
 from chassis.errors import DomainError, Forbidden, NotFound, Unauthorized
@@ -51,6 +52,13 @@ class PropertyOutOfScope(Forbidden):
 
 
 class SessionNotFound(NotFound):
-    """There is no such open session on this device."""
+    """This member never opened such a session on this device."""
 
     code = "BFF.SESSION_NOT_FOUND"
+
+
+class SessionEnded(DomainError):
+    """The session was open and is not any more; a new one can be opened."""
+
+    code = "BFF.SESSION_ENDED"
+    status = 410

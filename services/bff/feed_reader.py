@@ -12,6 +12,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy, StreamInfo
 
 from chassis.bus import Bus, BusUnavailable
 from chassis.errors import Transient
+from contracts.bff import SessionClosedV1, SessionReplacedV1
 from contracts.registry import (
     DeviceRevokedV1,
     MemberDeactivatedV1,
@@ -34,6 +35,8 @@ ENDS = {
     DeviceRevokedV1.type: "session.revoked",
     MemberDeactivatedV1.type: "session.revoked",
     TenantArchivedV1.type: "tenant.disabled",
+    SessionClosedV1.type: "session.revoked",
+    SessionReplacedV1.type: "bye",
 }
 """Events after which a stream may no longer be what it was opened as, and what it is told."""
 
@@ -132,9 +135,17 @@ class FeedReader:
 def entry_from(headers: Mapping[str, str], data: bytes, seq: int, epoch: str) -> Entry:
     """A message of the feed as it is written to streams. Raises KeyError, ValueError for what is none."""
     type_ = headers["feed-type"]
-    frame = event_frame(type_, data, Cursor(epoch, seq))
-    place = int(headers.get("feed-place", 0))
-    return Entry(seq, headers["feed-audience"], int(headers["feed-n"]), frame, ENDS.get(type_, ""), place)
+    ends = ENDS.get(type_, "")
+    return Entry(
+        seq,
+        headers["feed-audience"],
+        int(headers["feed-n"]),
+        event_frame(type_, data, Cursor(epoch, seq)),
+        ends,
+        headers.get("feed-reason", ends),
+        headers.get("feed-session", ""),
+        int(headers.get("feed-place", 0)),
+    )
 
 
 def entry_of(message: Msg, epoch: str) -> tuple[UUID, Entry] | None:

@@ -191,7 +191,7 @@ class Hub:
     def _serve(self, stream: Stream, sweep: Sweep, data: Joined, now: float) -> None:
         if stream.position >= sweep.entries[0].seq:  # it came in between, and has a part of it already
             rest = (entry for entry in sweep.entries if entry.seq > stream.position)
-            data = joined(rest, stream.audiences)
+            data = joined(rest, stream.audiences, stream.session)
         if not data.count:
             return
         if stream.parked_at is None and stream.sink.unsent() > self.unsent_bytes:
@@ -204,9 +204,9 @@ class Hub:
         if data.ends:
             self._let_go(stream)
 
-    def word_for(self, stream: Stream) -> str | None:
-        """For one that the door let in a while ago: what ends it, if what the door saw has changed since."""
-        return self.ends.since(stream.tenant_id, stream.audiences, stream.admitted_at)
+    def word_for(self, stream: Stream) -> tuple[str, str] | None:
+        """(word, reason) for one that the door let in a while ago: what ends it, if what the door saw has changed since."""
+        return self.ends.since(stream.tenant_id, stream.audiences, stream.session, stream.admitted_at)
 
     def passed(self, seq: int) -> None:
         """A message that is for nobody here; the head moves on."""
@@ -219,8 +219,9 @@ class Hub:
         ends the stream itself if it may be somebody else's by now. The ring must cover `seq`.
         """
         self._now = now
-        if (word := self.word_for(stream)) is not None:
-            self._end(stream, control_frame(word, {"reason": word}))
+        if (found := self.word_for(stream)) is not None:
+            word, reason = found
+            self._end(stream, control_frame(word, {"reason": reason}))
             return
         room = self._rooms.of(stream.tenant_id)
         earlier = room.devices.get(stream.device_id)
@@ -374,7 +375,7 @@ class Hub:
                 size += len(entry.frame)
                 self.counters.delivered += 1
             position = entry.seq
-            if entry.ends and entry.seq > stream.admitted_at and stream.hears(entry):
+            if entry.seq > stream.admitted_at and entry.ends_in(stream.session) and stream.hears(entry):
                 self._let_go(stream, b"".join([*frames, last_word(entry)]))
                 return
             if size >= self.write_bytes:

@@ -183,7 +183,8 @@ class StreamProtocol(asyncio.Protocol):
         seen = self._streams.where()
         guest = await self._streams.door.admit(self._knock(path))
         cursor = self.header("last-event-id") or query.get("cursor", [""])[0]
-        await self._begin(guest, cursor, seen)
+        session = await self._streams.desks.in_session(guest, query.get("session", [""])[0])
+        await self._begin(guest, session, cursor, seen)
 
     def _knock(self, path: str) -> Knock:
         return Knock(
@@ -193,14 +194,14 @@ class StreamProtocol(asyncio.Protocol):
             self._headers.get("dpop", []),
         )
 
-    async def _begin(self, guest: Guest, cursor: str, seen: Cursor) -> None:
+    async def _begin(self, guest: Guest, session: str, cursor: str, seen: Cursor) -> None:
         if self._transport is None:
             return
         audiences = audiences_of(
             guest.member_id, guest.device_id, guest.scope.properties, guest.scope.backoffice_roles
         )
         line = Line(self._transport, self._streams.hub)
-        stream = self._streams.new_stream(guest, audiences, line, seen.seq)
+        stream = self._streams.new_stream(guest, session, audiences, line, seen.seq)
         head = response_head(HTTPStatus.OK, {**STREAM_HEADERS, "DPoP-Nonce": self._streams.door.nonce()})
         await self._streams.begin(stream, cursor, head, seen.epoch, self._opening.cancel)
         line.carry(stream)  # before anything is awaited: what the transport says next is the stream's
@@ -255,8 +256,8 @@ def unavailable(language: str, most_seconds: int) -> Response:
 class StreamListener:
     """A server of the runtime: accepts, drives the hub, and on stop sends everybody elsewhere, evenly over time.
 
-    `Streams` opens the streams; of it are used `hub door admission evictions origin where new_stream begin stop_admitting
-    drain`, so that a benchmark can give something smaller whose door lets everybody in.
+    `Streams` opens the streams; of it are used `hub door desks admission evictions origin where new_stream begin
+    stop_admitting drain`, so that a benchmark can give something smaller whose door lets everybody in.
     """
 
     name = "stream-listener"

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -47,6 +48,7 @@ class Asked:
 
     guest: Guest
     seen: Cursor
+    session: str
     audiences: frozenset[str]
     limit: int
 
@@ -112,11 +114,12 @@ class Polling:
     def _is_ended(self, asked: Asked, found: Found) -> bool:
         """What the door saw may have changed since; the next request is looked at anew."""
         tenant_id = asked.guest.tenant_id
-        word = self._hub.ends.since(tenant_id, asked.audiences, asked.seen.seq)
-        if word is None and not self._streams.door.is_open_for(tenant_id):
+        ended = self._hub.ends.since(tenant_id, asked.audiences, asked.session, asked.seen.seq)
+        if ended is not None:
+            word, reason = ended
+            found.control = [(word, {"reason": reason})]
+        elif not self._streams.door.is_open_for(tenant_id):
             found.control = [("tenant.disabled", {"retry_after": DISABLED_SECONDS})]
-        elif word is not None:
-            found.control = [(word, {"reason": word})]
         return bool(found.control)
 
     async def _said(self, asked: Asked, deadline: float) -> bool:
@@ -155,11 +158,11 @@ class Asks:
         return seen, await self._admit(request, response)
 
 
-def router(streams: Streams, settings: Settings) -> APIRouter:
+def router(streams: Streams, admit: Admit, settings: Settings) -> APIRouter:
     """One endpoint, on the origin of the API."""
-    routes = APIRouter(prefix=BASE, tags=["backoffice"])
+    routes = APIRouter(prefix=BASE, tags=["stream"])
     polling = Polling(streams, settings.max_polls)
-    asks = Asks(streams, Admit(streams.door, settings.public_origin))
+    asks = Asks(streams, admit)
     Admitted = Annotated[tuple[Cursor, Guest], Depends(asks)]  # noqa: N806  # a type that holds the closure
 
     @routes.get(
@@ -168,19 +171,21 @@ def router(streams: Streams, settings: Settings) -> APIRouter:
     async def poll(
         admitted: Admitted,
         cursor: Annotated[str, Query(max_length=100)] = "",
+        session: UUID | None = None,
         wait: Annotated[int, Query(ge=0, le=25)] = 0,
         limit: Annotated[int, Query(ge=1, le=500)] = 500,
     ) -> Response:
         """The stream's events behind `cursor`, without one those from now on; 204 when it is quiet for `wait` seconds.
 
         `cursor` of the answer, also in the header Feed-Next, is that of the next request. `control` holds what the
-        stream would say without an id, such as `reset`.
+        stream would say without an id, such as `reset`. With a `session` it ends with that desk session, as a stream does.
         """
         seen, guest = admitted
         heard = audiences_of(
             guest.member_id, guest.device_id, guest.scope.properties, guest.scope.backoffice_roles
         )
-        found, last = await polling.poll(Asked(guest, seen, heard, limit), cursor, wait)
+        named = await streams.desks.in_session(guest, str(session or ""))
+        found, last = await polling.poll(Asked(guest, seen, named, heard, limit), cursor, wait)
         at = str(Cursor(seen.epoch, found.at))
         headers = {NEXT: at, "Cache-Control": "no-store", "DPoP-Nonce": streams.door.nonce()}
         if found.is_empty:

@@ -1,23 +1,24 @@
 """Events in: what the door must know, and what desktops are told, in the transaction that claims them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from chassis import outbox
-from chassis.db import Tx, load_queries, rows
+from chassis.db import Tx, load_queries
 from chassis.ids import uuid7
 from chassis.inbox import handling
 from chassis.telemetry import inject
-from contracts.bff import SessionClosedV1
+from contracts.bff import SessionClosedV1, SessionReplacedV1
 from contracts.catalogue import EVENT_TYPES
 from contracts.envelope import Envelope, Message
 from contracts.event import Event
 from contracts.registry import (
     DeviceEnrolledV1,
     DeviceRevokedV1,
+    EntitlementsChangedV1,
     MemberDeactivatedV1,
     MemberJoinedV1,
     MemberScopeChangedV1,
@@ -30,21 +31,24 @@ from contracts.registry import (
 )
 from contracts.subjects import feed_subject
 from services.bff.audiences import SHOWN, audience_of
+from services.bff.sessions import endings
+from services.bff.sessions.store import queries as sessions
 
 queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
 
 STATUS: dict[type[Event], str] = {
-    TenantCreatedV1: "trial",
     TenantActivatedV1: "active",
     TenantReactivatedV1: "active",
     TenantFrozenV1: "frozen",
     TenantArchivedV1: "archived",
     TenantDeletedV1: "deleted",
 }
-KNOWN_HERE: frozenset[type[Event]] = frozenset(
-    {*STATUS, MemberJoinedV1, MemberScopeChangedV1, MemberDeactivatedV1, DeviceEnrolledV1, DeviceRevokedV1}
-)
-TYPES = frozenset(event.type for event in KNOWN_HERE | SHOWN)
+SHUT = frozenset({"archived", "deleted"})
+"""In these states nobody of a tenant works."""
+OF_A_TENANT: frozenset[type[Event]] = frozenset({*STATUS, TenantCreatedV1, EntitlementsChangedV1})
+OF_A_DEVICE: frozenset[type[Event]] = frozenset({DeviceEnrolledV1, DeviceRevokedV1})
+OF_A_MEMBER: frozenset[type[Event]] = frozenset({MemberJoinedV1, MemberScopeChangedV1, MemberDeactivatedV1})
+TYPES = frozenset(event.type for event in OF_A_TENANT | OF_A_DEVICE | OF_A_MEMBER | SHOWN)
 EVERYBODY = "*"
 MAX_BODY = 60_000
 
@@ -60,62 +64,92 @@ async def project(tx: Tx, messages: Sequence[Message]) -> None:
 
 
 async def remember(tx: Tx, envelope: Envelope, body: Any) -> None:
-    """The directory: facts about a tenant, a device, a member, newer ones only."""
-    told = {"tenant_id": envelope.tenant_id, "aggregate_version": envelope.aggregate_version}
-    if (status := STATUS.get(type(body))) is not None:
+    """The directory: facts about a tenant, a device, a member, newer ones only; sessions that end with them."""
+    kind = type(body)
+    if kind in OF_A_TENANT:
+        await remember_tenant(tx, envelope, body)
+    elif kind in OF_A_DEVICE:
+        await remember_device(tx, envelope, body)
+    elif kind in OF_A_MEMBER:
+        await remember_member(tx, envelope, body)
+
+
+async def remember_tenant(tx: Tx, envelope: Envelope, body: Any) -> None:
+    """Status and entitlements each have a version of their own, for an event says one of them.
+
+    Whatever changes plan or products is followed by the whole set of entitlements.
+    """
+    told = {"tenant_id": body.tenant_id, "aggregate_version": envelope.aggregate_version}
+    is_new = isinstance(body, TenantCreatedV1)
+    if is_new:
+        names = {"slug": body.slug, "name": body.name, "locale": body.locale, "time_zone": body.time_zone}
+        await queries.know_tenant_names(tx, tenant_id=body.tenant_id, **names)
+    status = body.status if is_new else STATUS.get(type(body))
+    if status is not None:
         await queries.know_tenant(tx, **told, status=status)
-    elif isinstance(body, DeviceEnrolledV1 | DeviceRevokedV1):
-        is_revoked = isinstance(body, DeviceRevokedV1)
-        await queries.know_device(tx, **told, device_id=body.device_id, jkt=body.jkt, is_revoked=is_revoked)
-    elif isinstance(body, MemberJoinedV1 | MemberScopeChangedV1):
-        await queries.know_member(
-            tx,
-            **told,
-            member_id=body.member_id,
-            backoffice_roles=list(body.backoffice_roles),
-            properties=list(body.properties),
-            is_deactivated=False,
-        )
-    elif isinstance(body, MemberDeactivatedV1):
-        await deactivate(tx, envelope, body)
+    if status in SHUT:
+        await endings.end_all(tx, body.tenant_id, "tenant_disabled", envelope.time)
+    if isinstance(body, EntitlementsChangedV1):
+        products = sorted(product.key for product in body.products if product.enabled)
+        await queries.know_entitlements(tx, **told, plan=body.plan, ent_v=body.ent_v, products=products)
 
 
-async def deactivate(tx: Tx, envelope: Envelope, body: MemberDeactivatedV1) -> None:
-    """The member is known as one that may not come in; what it has open ends, unless newer things are known of it."""
-    who = {"tenant_id": body.tenant_id, "member_id": body.member_id}
-    await queries.one_word_about_a_member(tx, **who)
-    is_news = await queries.know_member(
+async def remember_device(tx: Tx, envelope: Envelope, body: DeviceEnrolledV1 | DeviceRevokedV1) -> None:
+    """A revoked device's session ends; one that is just being opened on it waits for us, or we for it."""
+    is_revoked = isinstance(body, DeviceRevokedV1)
+    if is_revoked:
+        await sessions.one_at_a_time(tx, device_id=body.device_id)
+    await queries.know_device(
         tx,
-        **who,
+        tenant_id=body.tenant_id,
+        device_id=body.device_id,
+        jkt=body.jkt,
+        is_revoked=is_revoked,
         aggregate_version=envelope.aggregate_version,
-        backoffice_roles=[],
-        properties=[],
-        is_deactivated=True,
     )
-    if not is_news:
-        return
-    ended = await rows(queries.close_sessions_of_member(tx, **who, reason="deactivated", now=envelope.time))
-    for row in ended:
-        closed = SessionClosedV1(
-            tenant_id=body.tenant_id,
-            member_id=body.member_id,
-            session_id=row["session_id"],
-            device_id=row["device_id"],
-            reason="deactivated",
-            closed_at=envelope.time,
-        )
-        await outbox.add(tx, closed, aggregate_version=row["row_version"])
+    if is_revoked:
+        await endings.end_all(tx, body.tenant_id, "revoked", envelope.time, device_id=body.device_id)
+
+
+async def remember_member(
+    tx: Tx, envelope: Envelope, body: MemberJoinedV1 | MemberScopeChangedV1 | MemberDeactivatedV1
+) -> None:
+    """One that was deactivated is known as such; what it has open ends, unless newer things are known of it."""
+    who = {"tenant_id": body.tenant_id, "member_id": body.member_id}
+    if isinstance(body, MemberDeactivatedV1):
+        await sessions.one_word_about_a_member(tx, **who)
+        scope: dict[str, Any] = {"backoffice_roles": [], "properties": [], "is_deactivated": True}
+    else:
+        roles, properties = list(body.backoffice_roles), list(body.properties)
+        scope = {"backoffice_roles": roles, "properties": properties, "is_deactivated": False}
+    is_news = await queries.know_member(tx, **who, **scope, aggregate_version=envelope.aggregate_version)
+    if scope["is_deactivated"] and is_news:
+        await endings.end_all(tx, body.tenant_id, "deactivated", envelope.time, member_id=body.member_id)
 
 
 async def show(tx: Tx, envelope: Envelope, body: Any) -> None:
     """Tell whom it concerns."""
     audience = audience_of(body)
     if audience is not None:
-        await append(tx, envelope, audience, body.data())
+        await append(tx, envelope, audience, body.data(), ended_by(body))
 
 
-async def append(tx: Tx, envelope: Envelope, audience: str, body: bytes) -> None:
-    """One feed row, numbered in its audience and in its tenant; the rows of the tails are the order's locks."""
+def ended_by(body: Any) -> dict[str, str]:
+    """Headers of the end of one session: which it was, and why; other streams that hear of it go on."""
+    if isinstance(body, SessionClosedV1):
+        return {"feed-session": str(body.session_id), "feed-reason": body.reason}
+    if isinstance(body, SessionReplacedV1):
+        return {"feed-session": str(body.session_id), "feed-reason": "replaced"}
+    return {}
+
+
+async def append(
+    tx: Tx, envelope: Envelope, audience: str, body: bytes, more: Mapping[str, str] | None = None
+) -> None:
+    """One feed row, numbered in its audience and in its tenant; the rows of the tails are the order's locks.
+
+    `more` are headers for the processes that read the feed.
+    """
     if envelope.tenant_id is None:
         return
     place = await queries.next_in_audience(tx, tenant_id=envelope.tenant_id, audience=EVERYBODY)
@@ -129,6 +163,8 @@ async def append(tx: Tx, envelope: Envelope, audience: str, body: bytes) -> None
             "time": envelope.time.isoformat(),
             "type": envelope.type,
             "v": int(envelope.type.rpartition(".v")[2]),
+            "aggregate": envelope.subject,
+            "aggregate_version": envelope.aggregate_version,
             "tp": inject()[0] or envelope.traceparent,
             "body": orjson.loads(body),
         }
@@ -143,6 +179,7 @@ async def append(tx: Tx, envelope: Envelope, audience: str, body: bytes) -> None
         "feed-audience": audience,
         "feed-n": str(n),
         "feed-place": str(place),
+        **(more or {}),
     }
     subject = feed_subject(envelope.tenant_id, audience)
     await outbox.add_raw(tx, "feed", id_, envelope.tenant_id, subject, headers, data)

@@ -4,6 +4,19 @@ values (:tenant_id::uuid, :status::text, :aggregate_version::bigint)
 on conflict (tenant_id) do update set status = excluded.status, aggregate_version = excluded.aggregate_version
 where directory_tenant.aggregate_version <= excluded.aggregate_version;
 
+-- name: know_tenant_names!
+insert into directory_tenant (tenant_id, slug, name, locale, time_zone)
+values (:tenant_id::uuid, :slug::text, :name::text, :locale::text, :time_zone::text)
+on conflict (tenant_id) do update
+set slug = excluded.slug, name = excluded.name, locale = excluded.locale, time_zone = excluded.time_zone;
+
+-- name: know_entitlements!
+insert into directory_tenant (tenant_id, plan, ent_v, products, products_version)
+values (:tenant_id::uuid, :plan::text, :ent_v::bigint, :products::text[], :aggregate_version::bigint)
+on conflict (tenant_id) do update
+set plan = excluded.plan, ent_v = excluded.ent_v, products = excluded.products, products_version = excluded.products_version
+where directory_tenant.products_version <= excluded.products_version;
+
 -- name: tenant_status$
 select status from directory_tenant where tenant_id = :tenant_id::uuid;
 
@@ -42,41 +55,8 @@ returning n;
 select audience, n, changed_at from feed_tail
 where tenant_id = :tenant_id::uuid and audience = any(:audiences::text[]);
 
--- name: one_at_a_time$
-select pg_advisory_xact_lock(hashtextextended('bff:session:' || :device_id::uuid::text, 0));
-
--- name: one_word_about_a_member$
-select pg_advisory_xact_lock(hashtextextended('bff:member:' || :tenant_id::uuid::text || '/' || :member_id::text, 0));
-
--- name: close_sessions_of_member
-update session set closed_at = :now::timestamptz, close_reason = :reason::text, row_version = row_version + 1
-where tenant_id = :tenant_id::uuid and member_id = :member_id::text and closed_at is null
-returning session_id, device_id, row_version;
-
--- name: open_session_of_device^
-select session_id, member_id, row_version from session
-where tenant_id = :tenant_id::uuid and device_id = :device_id::uuid and closed_at is null for update;
-
--- name: add_session!
-insert into session (tenant_id, session_id, device_id, member_id, property, app_version, os, opened_at, expires_at, last_seen_at)
-values (:tenant_id::uuid, :session_id::uuid, :device_id::uuid, :member_id::text, :property::text, :app_version::text,
-        :os::text, :opened_at::timestamptz, :expires_at::timestamptz, :opened_at::timestamptz);
-
--- name: close_session^
-update session set closed_at = :now::timestamptz, close_reason = :reason::text, row_version = row_version + 1
-where tenant_id = :tenant_id::uuid and session_id = :session_id::uuid and device_id = :device_id::uuid and closed_at is null
-returning member_id, row_version;
-
--- name: beat^
-update session set last_seen_at = :now::timestamptz, heartbeat = :heartbeat::jsonb
-where tenant_id = :tenant_id::uuid and session_id = :session_id::uuid and device_id = :device_id::uuid
-  and closed_at is null and expires_at > :now::timestamptz
-returning expires_at;
-
--- name: session_in_use^
-select session_id, property, opened_at, expires_at from session
-where tenant_id = :tenant_id::uuid and device_id = :device_id::uuid and closed_at is null;
-
 -- name: app_of_device^
-select app_version, os from session
-where tenant_id = :tenant_id::uuid and device_id = :device_id::uuid and closed_at is null;
+-- As the open session named it, or a later heartbeat.
+select coalesce(d.app_version, s.app_version) as app_version, s.os
+from session s left join device_sync_status d using (tenant_id, device_id, session_id)
+where s.tenant_id = :tenant_id::uuid and s.device_id = :device_id::uuid and s.closed_at is null;

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 class Entry:
     """One event: its sequence in the stream, its audience and number there, its frame.
 
-    `ends` names the control event with which it ends the streams that hear of it while it is new; empty for most.
+    `ends` names the control event with which it ends the streams that hear of it while it is new, and `reason` what they
+    are told; both are empty for most. With a `session` it ends the stream of that desk session alone; it is then said to
+    one device, for what is said to many ends all of them.
     `place` is its number in the tenant, dense over all audiences; 0 where it is not known.
     """
 
@@ -18,7 +20,13 @@ class Entry:
     n: int
     frame: bytes
     ends: str = ""
+    reason: str = ""
+    session: str = ""
     place: int = 0
+
+    def ends_in(self, session: str) -> bool:
+        """Whether it ends a stream of that session which hears it."""
+        return bool(self.ends) and self.session in {"", session}
 
 
 class Ring:

@@ -28,7 +28,8 @@ class Stream:
     `ends_at` and `warns_at` are seconds of the hub's clock: when it is told to come back (`last_word` says why) and
     before that, that it soon will be. `admitted_at` is where the feed stood before the door looked, `generation`
     orders the streams of a device over all processes, `exp` is when its token ends (seconds of the epoch, 0: unknown),
-    `app` the desktop's platform and version, empty where they are not known.
+    `session` the desk session in which it was opened (empty: outside of any), `app` the desktop's platform and version
+    (empty where they are not known).
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class Stream:
         "parked_at",
         "position",
         "room",
+        "session",
         "shared",
         "sink",
         "slot",
@@ -63,7 +65,7 @@ class Stream:
         last_word: str = "renew",
         admitted_at: int = 0,
         generation: int = 0,
-        exp: int = 0,
+        session: str = "",
     ) -> None:
         self.tenant_id = tenant_id
         self.device_id = device_id
@@ -76,7 +78,8 @@ class Stream:
         self.last_word = last_word
         self.admitted_at = admitted_at
         self.generation = generation
-        self.exp = exp
+        self.exp = 0
+        self.session = session
         self.app = ("", "")
         self.position = 0
         """Everything for it up to here was written, or was before its time."""
@@ -111,20 +114,20 @@ class Joined:
     ends: bool
 
 
-def joined(entries: Iterable[Entry], audiences: frozenset[str]) -> Joined:
-    """What is for `audiences`, up to the first event that ends its hearers."""
+def joined(entries: Iterable[Entry], audiences: frozenset[str], session: str = "") -> Joined:
+    """What is for `audiences`, up to the first event that ends its hearers in that session."""
     frames: list[bytes] = []
     for entry in entries:
         if entry.audience in audiences:
             frames.append(entry.frame)
-            if entry.ends:
+            if entry.ends_in(session):
                 return Joined(b"".join([*frames, last_word(entry)]), len(frames), ends=True)
     return Joined(b"".join(frames), len(frames), ends=False)
 
 
 def last_word(entry: Entry) -> bytes:
     """The control event that goes behind an event which ends its hearers."""
-    return control_frame(entry.ends, {"reason": entry.ends})
+    return control_frame(entry.ends, {"reason": entry.reason or entry.ends})
 
 
 @dataclass(eq=False, slots=True)
@@ -192,7 +195,7 @@ class Room:
         """
         said = {entry.audience for entry in entries}
         for stream in {stream for name in said for stream in self._own.get(name, ())}:
-            yield stream, joined(entries, stream.audiences)
+            yield stream, joined(entries, stream.audiences, stream.session)
         for shared in list(self._groups):
             if not said.isdisjoint(shared):
                 data = joined(entries, shared)

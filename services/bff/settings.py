@@ -1,9 +1,12 @@
 """Settings of the bff, from the environment (prefix TENANTRY_BFF_)."""
 
-from pydantic import Field
+from datetime import timedelta
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
+from services.bff.sessions.model import Limits
 
 
 class Settings(ServiceSettings):
@@ -15,7 +18,15 @@ class Settings(ServiceSettings):
     stream_origin: str
     """Public origin of the stream listener; proofs for the stream name it."""
     session_seconds: float = Field(default=12 * 3600, gt=0)
+    """A session ends then, whatever happens; 12 hours and 30 minutes unheard are those of NIST SP 800-63B, AAL2."""
+    session_idle_seconds: float = Field(default=1800, gt=0)
+    """A session of which nothing was heard for so long ends."""
     heartbeat_seconds: float = Field(default=30, gt=0)
+    """Mean time from one heartbeat of a session to the next."""
+    limits_seconds: float = Field(default=1, gt=0)
+    """How often sessions are looked for that have reached a limit."""
+    page_token_key: SecretStr
+    """Signs page tokens; the same for all processes."""
     stream_heartbeat: float = Field(default=20, gt=0)
     stream_life: float = Field(default=750, gt=60)
     """Mean life of a connection; spread by a fifth so that reconnects do not come together."""
@@ -38,3 +49,20 @@ class Settings(ServiceSettings):
     wait_behind: float = 5
     """How long a client that is ahead of this process waits before it is sent elsewhere."""
     drain_retry_ms: int = Field(default=20_000, ge=500)
+
+    @field_validator("heartbeat_seconds")
+    @classmethod
+    def is_heard_before_it_ends(cls, given: float, info: ValidationInfo) -> float:
+        """A heartbeat or two may be lost, and one is written down up to half an interval late."""
+        if 3 * given > info.data.get("session_idle_seconds", 0):
+            raise ValueError("more than a third of SESSION_IDLE_SECONDS")
+        return given
+
+    @property
+    def limits(self) -> Limits:
+        """Of desk sessions."""
+        return Limits(
+            absolute=timedelta(seconds=self.session_seconds),
+            idle=timedelta(seconds=self.session_idle_seconds),
+            interval=timedelta(seconds=self.heartbeat_seconds),
+        )

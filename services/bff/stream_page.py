@@ -10,7 +10,8 @@ Each event has `audience`, its number there (`seq`) and that of its predecessor 
 without `seq` are control: `hello` tells where each audience stands as of the cursor, `hb` that everything up to its id was
 written, `reset` that the cursor leads nowhere and where a snapshot is. Without an id, for they are of the present alone:
 `version.advisory`, `version.blocked`, `session.expiring`, `session.revoked`, `tenant.disabled`, `resync`, and `bye` with
-the reason of the end. The proof names this address. Connections end after a while; come back with the last id. 503 with
+the reason of the end. The proof names this address. A desk session's `stream_url` names the session: the stream ends with
+it, and is refused (410 `BFF.SESSION_ENDED`) after it. Connections end after a while; come back with the last id. 503 with
 `Retry-After`: this process has enough streams, or is behind the cursor; another one, or this one later, can.
 """
 
@@ -30,6 +31,12 @@ def pages(origin: str) -> dict[str, dict[str, Any]]:
                 "parameters": [
                     {"name": "Last-Event-ID", "in": "header", "required": False, **cursor},
                     {"name": "cursor", "in": "query", "required": False, **cursor},
+                    {
+                        "name": "session",
+                        "in": "query",
+                        "required": False,
+                        "schema": {"type": "string", "format": "uuid"},
+                    },
                 ],
                 "responses": {"200": {"description": "Frames, until the connection ends"}},
             }

@@ -20,6 +20,7 @@ from services.bff.hub import Sink, Stream
 from services.bff.limits import Admission, TokenBucket, share
 from services.bff.past import first_kept, pages_of
 from services.bff.ring import Entry, Ring
+from services.bff.sessions.desks import Desks
 from services.bff.settings import Settings
 from services.bff.tails import Tails
 
@@ -40,6 +41,7 @@ class Streams:
     def __init__(
         self,
         door: Door,
+        desks: Desks,
         bus: Bus,
         reader: FeedReader,
         tails: Tails,
@@ -48,6 +50,7 @@ class Streams:
     ) -> None:
         self.hub = hub = reader.hub
         self.door = door
+        self.desks = desks
         self.controls = controls
         self.origin = settings.stream_origin
         self.evictions = Evictions(bus, hub)
@@ -61,14 +64,16 @@ class Streams:
         self.is_draining = False
         self._cold = asyncio.Semaphore(COLD_REPLAYS)
 
-    def new_stream(self, guest: Guest, audiences: frozenset[str], sink: Sink, admitted_at: int) -> Stream:
+    def new_stream(
+        self, guest: Guest, session: str, audiences: frozenset[str], sink: Sink, admitted_at: int
+    ) -> Stream:
         """One that was admitted when the feed stood at `admitted_at`; its life is spread and ends before its token."""
         life = self._settings.stream_life * random.uniform(1 - LIFE_SPREAD, 1 + LIFE_SPREAD)  # noqa: S311  # spreads
         exp = guest.claims.expires_at
         left = max(1.0, exp - time.time() - BEFORE_EXPIRY_SECONDS)
         now = asyncio.get_running_loop().time()
         is_short = left < life
-        return Stream(
+        stream = Stream(
             guest.tenant_id,
             guest.device_id,
             audiences,
@@ -78,8 +83,10 @@ class Streams:
             last_word="token" if is_short else "renew",
             admitted_at=admitted_at,
             generation=time.time_ns() // 1000,
-            exp=exp,
+            session=session,
         )
+        stream.exp = exp
+        return stream
 
     def where(self) -> Cursor:
         """Where the feed stands; to be asked before the door is."""

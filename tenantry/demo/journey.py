@@ -261,7 +261,7 @@ async def go_offline_and_back(scene: Scene, say: Say, report: Report) -> None:
         )
     there.act("shift_notes", "online-1", "put", {"text": "written online", "room": "204"})
     await there.sync(scope)
-    await here.sessions.open(app_version=here.app_version, os="Windows 11", property_=PROPERTY)
+    await here.open_session(os="Windows 11", property_=PROPERTY)
     here.go_online(lambda _: None)
     await asyncio.wait_for(here.stream.opened.wait() if here.stream else asyncio.sleep(0), PATIENCE_SECONDS)
     say("the first desktop is back; the answer to its first push is lost on the way")

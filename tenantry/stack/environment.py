@@ -103,6 +103,7 @@ class Environment:
             },
             "sync": {"CURSOR_KEY": self._secrets.sync_cursor},
             "bff": {
+                "PAGE_TOKEN_KEY": self._secrets.page_tokens,
                 "STREAM_PORT": str(self._ports["bff_stream"]),
                 "STREAM_ORIGIN": f"http://127.0.0.1:{self._ports['bff_stream']}",
                 "DRAIN_SECONDS": "4",  # there is no other process to go to

@@ -28,6 +28,14 @@ DIRECTORY = "/internal/v1/directory/tenants/{tenant_id}"
 BFF = "/bff/backoffice/v1"
 FLOOR = "/v1/version-floors/{platform}/{channel}"
 
+
+@dataclass(frozen=True, slots=True)
+class OnADevice:
+    """A device with its proof, whose member has a capability."""
+
+    capability: Capability
+
+
 LEADS = frozenset({Capability.PLATFORM_LEAD_READ, Capability.PLATFORM_LEAD_OWN})
 """Either of them: all leads, or those that one owns."""
 
@@ -133,6 +141,7 @@ TABLE: dict[str, dict[str, Any]] = {
         f"POST {BFF}/sessions/{{session_id}}/heartbeat": DEVICE,
         f"GET {BFF}/bootstrap": DEVICE,
         f"GET {BFF}/events": DEVICE,
+        f"GET {BFF}/devices/status": OnADevice(Capability.DEVICE_READ),
         f"POST {BFF}/sync/{{verb}}": DEVICE,
     },
     "audit": {
@@ -207,7 +216,7 @@ def may(role: str, need: Any, path: str) -> bool:
     """What the table says."""
     if need in {PUBLIC, SIGNED_IN}:
         return need == PUBLIC or role != NOBODY
-    if need in {SIGNED, DEVICE}:
+    if need in {SIGNED, DEVICE} or isinstance(need, OnADevice):
         return False  # none of these tokens is a signature or comes with a proof
     if isinstance(need, frozenset):
         return any(may(role, one, path) for one in need)
@@ -270,6 +279,8 @@ def test_every_endpoint_is_in_the_table_and_tells_its_capability(service: str, p
     assert set(told) - HEALTH - STREAM == set(TABLE[service])
     for endpoint, need in TABLE[service].items():
         capability = need.value if isinstance(need, Capability) else None
+        if isinstance(need, OnADevice):
+            capability = need.capability.value
         if isinstance(need, frozenset):
             capability = Capability.PLATFORM_LEAD_READ.value
         assert told[endpoint].get("x-capability") == capability, endpoint

@@ -35,6 +35,13 @@ class Seat:
         stream = self.desktop.go_online(lambda _: None, self.control.append)
         await asyncio.wait_for(stream.opened.wait(), 20)
 
+    async def move_to(self, property_: str) -> None:
+        """Another session, with a stream of its own."""
+        await self.desktop.go_offline()
+        await self.desktop.open_session(os="Ubuntu 24.04", property_=property_)
+        self.control.clear()
+        await self.sit_down()
+
     async def change(self, method: str, path: str, body: Any = None) -> float:
         """As the operator, of the member as it is now; answers when it was taken."""
         member = f"/v1/tenants/{self.tenant.tenant_id}/members/{self.person.member_id}"
@@ -83,8 +90,7 @@ async def test_a_changed_scope_reaches_the_desktop_and_what_it_may_within_a_seco
     assert told["backoffice_roles"] == ["front_desk", "maintenance"]
     assert desktop.stream is not None
     await asyncio.wait_for(desktop.stream.opened.wait(), 20)
-    await desktop.open_session(os="Ubuntu 24.04", property_="airport")
-    seat.control.clear()
+    await seat.move_to("airport")
     changed = await seat.change("DELETE", "/scopes/airport")
     took.append(await seat.told("resync", changed))
     with pytest.raises(Refused) as refused:

@@ -13,9 +13,11 @@ async def tell(cast: Cast) -> None:
     body = {"app_version": "4.12.0", "os": "Windows 11", "property": PROPERTY}
     opened = await ask(desk, "bff", f"POST {BASE}/sessions", body)
     ids["session_id"] = opened["session_id"]
+    shown = await ask(desk, "bff", f"GET {BASE}/bootstrap", query={"session_id": opened["session_id"]})
     state = {"app_version": "4.12.0", "queue_depth": 1, "oldest_queued": 3.5, "clock_offset": -0.2}
-    await ask(desk, "bff", f"POST {BASE}/sessions/{{session_id}}/heartbeat", state)
-    await ask(desk, "bff", f"GET {BASE}/bootstrap")
+    heartbeat = f"POST {BASE}/sessions/{{session_id}}/heartbeat"
+    await ask(desk, "bff", heartbeat, {**state, "cursor": shown["cursor"]})
+    await ask(desk, "bff", f"GET {BASE}/devices/status")
     forward = f"POST {BASE}/sync/{{verb}}"
     await ask(desk, "bff", forward, handshake(cast), title="handshake", verb="handshake")
 

@@ -19,8 +19,11 @@ from contracts.envelope import Envelope
 from contracts.event import Event
 from contracts.registry import (
     DeviceEnrolledV1,
+    EntitledProduct,
+    EntitlementsChangedV1,
     MemberJoinedV1,
     TenantActivatedV1,
+    TenantCreatedV1,
 )
 from contracts.subjects import schema_of, source_of
 from desktop.proofs import b64url
@@ -65,10 +68,31 @@ class Desk:
     roles: tuple[str, ...] = ("front_desk",)
     nonces: dict[str, str] = field(default_factory=dict)
     """Origin → the nonce that it gave last."""
+    claims: dict[str, Any] = field(default_factory=dict)
+    """What its tokens say besides."""
 
     @property
     def jkt(self) -> str:
         return self.key.thumbprint()
+
+    def created(self) -> TenantCreatedV1:
+        return TenantCreatedV1(
+            tenant_id=self.tenant_id,
+            slug="hotel",
+            name="Hotel",
+            kind="real",
+            status="trial",
+            plan="trial",
+            locale="en",
+            time_zone="Europe/Berlin",
+            org_id="1",
+        )
+
+    def entitled(self, *products: str, ent_v: int = 1) -> EntitlementsChangedV1:
+        granted = tuple(EntitledProduct(key=key, enabled=True, expires_at=None) for key in products)
+        return EntitlementsChangedV1(
+            tenant_id=self.tenant_id, ent_v=ent_v, plan="starter", products=granted, reason="bought"
+        )
 
     def activated(self) -> TenantActivatedV1:
         return TenantActivatedV1(
@@ -105,7 +129,8 @@ class Desk:
         )
 
     async def enrol(self, database: Database) -> "Desk":
-        for event in (self.activated(), self.joined(), self.enrolled()):
+        told = (self.created(), self.activated(), self.entitled("notetaker"), self.joined(), self.enrolled())
+        for event in told:
             await know(database, event)
         return self
 
@@ -116,6 +141,7 @@ class Desk:
             "aud": ["bff", "registry"],
             "organization": {"hotel": {"id": "1", "tenant_id": [str(self.tenant_id)], "plan": ["starter"]}},
             "cnf": {"jkt": self.jkt},
+            **self.claims,
             **claims,
         }
         now = time.time()
@@ -157,8 +183,8 @@ class Desk:
         body: Any = None,
         headers: Iterable[tuple[str, str]] = (),
     ) -> httpx.Response:
-        """A request with nothing wrong in it."""
-        mine = await self.headers(http, method, url)
+        """A request with nothing wrong in it; a proof names the address without its query (RFC 9449 §4.2)."""
+        mine = await self.headers(http, method, url.partition("?")[0])
         return await http.request(method, url, json=body, headers={**mine, **dict(headers)})
 
 

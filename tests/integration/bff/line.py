@@ -122,6 +122,7 @@ async def connected(
     *,
     slow: bool = False,
     head: bytes = b"",
+    query: str = "",
 ) -> AsyncIterator[Line]:
     """A stream; a slow one takes little into its buffers and reads only when it is let."""
     connection = socket.socket()
@@ -130,7 +131,7 @@ async def connected(
     connection.setblocking(False)
     await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", bff.stream_port))
     reader, writer = await asyncio.open_connection(sock=connection, limit=4096 if slow else 65_536)
-    writer.write(head or await request_head(http, desk, bff, cursor))
+    writer.write(head or await request_head(http, desk, bff, cursor, query))
     line = Line(reader, writer)
     line.may_read.set()
     task = asyncio.create_task(line.read())

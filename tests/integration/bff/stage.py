@@ -155,6 +155,7 @@ class Stage:
             "SERVICE_KEY": json.dumps(self.issuer.keys["bff"].as_dict(private=True)),
             "PORT": api.rpartition(":")[2],
             "PUBLIC_ORIGIN": api,
+            "PAGE_TOKEN_KEY": "made-up",
             "STREAM_PORT": stream.rpartition(":")[2],
             "STREAM_ORIGIN": stream,
             **options,

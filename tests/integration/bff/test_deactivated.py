@@ -1,7 +1,7 @@
 """A member that was deactivated: what it has open ends, it is refused, and it can be taken back."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import httpx
@@ -11,11 +11,12 @@ from chassis.db import Database, Tx
 from contracts.bff import SessionClosedV1
 from contracts.claims import Claims
 from contracts.registry import MemberDeactivatedV1
-from services.bff import sessions
 from services.bff.directory import Scope
 from services.bff.door import Guest
 from services.bff.errors import MemberDeactivated
 from services.bff.projector import remember
+from services.bff.sessions import operations as sessions
+from services.bff.sessions.model import Limits
 from tests.infra import eventually
 from tests.integration.bff.conftest import NewDesk
 from tests.integration.bff.desk import Desk, envelope_of, know
@@ -81,7 +82,8 @@ def guest_of(desk: Desk) -> Guest:
 
 
 async def opening(tx: Tx, desk: Desk) -> None:
-    await sessions.open_session(tx, guest_of(desk), ASKED, datetime.now(UTC), 600)
+    hour = timedelta(hours=1)
+    await sessions.open_session(tx, guest_of(desk), ASKED, datetime.now(UTC), Limits(hour, hour, hour))
 
 
 async def test_a_session_that_is_just_being_opened_is_closed_as_well(

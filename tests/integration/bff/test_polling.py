@@ -16,6 +16,7 @@ from tests.integration.bff.line import connected
 from tests.integration.bff.stage import BASE, Bff, Stage
 from tests.integration.bff.test_kill_switch import switch
 from tests.integration.bff.test_rights_that_end import hear
+from tests.integration.bff.test_sessions import opened_id
 
 
 async def poll(
@@ -141,6 +142,18 @@ async def test_a_poll_that_waits_while_its_rights_change_is_told_so_and_gets_not
         answer = await poll(http, desk, large, cursor, wait=20)
         got, cursor = got + ids(events(answer)), answer.headers["feed-next"]
     assert said[0] not in got
+
+
+async def test_a_poll_in_a_desk_session_ends_with_it(
+    large: Bff, http: httpx.AsyncClient, new_desk: NewDesk
+) -> None:
+    desk = await new_desk()
+    session = await opened_id(large, http, desk)
+    url = f"{large.api}{BASE}/events?session={session}"
+    assert (await desk.send(http, "GET", url)).status_code == 204
+    await desk.send(http, "DELETE", f"{large.api}{BASE}/sessions/{session}")
+    answer = await desk.send(http, "GET", url)
+    assert (answer.status_code, answer.json()["code"]) == (410, "BFF.SESSION_ENDED")
 
 
 async def test_a_poll_that_waits_while_its_tenant_is_switched_off_is_told_so(

@@ -275,9 +275,8 @@ def test_heartbeats_come_within_a_tenth_of_their_time_and_not_together() -> None
 
 def test_a_stream_is_told_before_its_token_ends_and_then_ends() -> None:
     hub, reader = new_hub(), Reader()
-    stream = Stream(
-        TENANTS[0], UUID(int=9), ["all"], reader, ends_at=60, warns_at=30, last_word="token", exp=1234
-    )
+    stream = Stream(TENANTS[0], UUID(int=9), ["all"], reader, ends_at=60, warns_at=30, last_word="token")
+    stream.exp = 1234
     hub.attach(stream, 0, 0.0)
     for now in (29.0, 31.0, 59.0):
         hub.tick(now)

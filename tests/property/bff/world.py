@@ -1,7 +1,6 @@
 """Processes, desks and a feed, all made up and driven by chance: a model that says at every frame what must come.
 
-Nothing here waits or does I/O, so hundreds of thousands of deliveries take seconds. What the model leaves out (sockets,
-NATS, PostgreSQL) is in the integration tests.
+Nothing here waits or does I/O. What the model leaves out (sockets, NATS, PostgreSQL) is in the integration tests.
 """
 
 from bisect import bisect_right
@@ -58,25 +57,27 @@ class Log:
     messages: list[tuple[UUID, Entry]] = field(default_factory=list)
     places: dict[UUID, int] = field(default_factory=dict)
     tails: dict[tuple[UUID, str], int] = field(default_factory=dict)
-    ends: dict[tuple[UUID, str], list[int]] = field(default_factory=dict)
+    ends: dict[tuple[UUID, str], list[Entry]] = field(default_factory=dict)
     of_tenant: dict[UUID, list[Entry]] = field(default_factory=lambda: {tenant: [] for tenant in TENANTS})
 
-    def say(self, tenant: UUID, audience: str, size: int, ends: str = "") -> None:
+    def say(self, tenant: UUID, audience: str, size: int, ends: str = "", session: str = "") -> None:
         seq = len(self.messages) + 1
         place = self.places[tenant] = self.places.get(tenant, 0) + 1
         n = self.tails[(tenant, audience)] = self.tails.get((tenant, audience), 0) + 1
         data = b'{"a":"%s","t":"%s","f":"%s"}' % (audience.encode(), str(tenant).encode(), b"x" * size)
-        entry = Entry(seq, audience, n, event_frame("x", data, Cursor(self.epoch, seq)), ends, place)
+        entry = Entry(
+            seq, audience, n, event_frame("x", data, Cursor(self.epoch, seq)), ends, "", session, place
+        )
         self.messages.append((tenant, entry))
         self.of_tenant[tenant].append(entry)
         if ends:
-            self.ends.setdefault((tenant, audience), []).append(seq)
+            self.ends.setdefault((tenant, audience), []).append(entry)
 
-    def end_of(self, desk: "Desk", admitted_at: int) -> float:
+    def end_of(self, desk: "Desk", stream: Stream) -> float:
         """Where the rights with which a desk was admitted have ended."""
         ends = self.ends.get((desk.tenant, f"d.{desk.device.int}"), [])
-        place = bisect_right(ends, admitted_at)
-        return ends[place] if place < len(ends) else float("inf")
+        later = ends[bisect_right(ends, stream.admitted_at, key=lambda entry: entry.seq) :]
+        return next((entry.seq for entry in later if entry.ends_in(stream.session)), float("inf"))
 
     def after(self, tenant: UUID, seq: int) -> list[Entry]:
         entries = self.of_tenant[tenant]
@@ -120,6 +121,7 @@ class Desk:
     shared: set[str]
     cursor: int | None = None
     epoch: str = "k0"
+    session: int = 1
     line: Line | None = None
 
     @property
@@ -241,6 +243,7 @@ class World:
             ends_at=self.now + self.random.uniform(1, 60),
             admitted_at=self.random.randint(max(0, hub.head - 20), hub.head),
             generation=self.generation,
+            session=f"s{desk.session}",
         )
         desk.line = Line(stream, pipe, node, start, start)
         desk.cursor, desk.epoch = start, hub.epoch
@@ -305,8 +308,8 @@ class World:
         else:
             assert owed is not None
             assert not line.must_end, "served after what ends it"
-            line.must_end = bool(owed.ends) and owed.seq > line.stream.admitted_at
-            assert seq <= self.log.end_of(desk, line.stream.admitted_at), "rights that ended are still served"
+            line.must_end = owed.ends_in(line.stream.session) and owed.seq > line.stream.admitted_at
+            assert seq <= self.log.end_of(desk, line.stream), "rights that ended are still served"
             assert owed.frame == frame + b"\n\n", (owed.frame, frame)
             line.got += 1
             self.delivered += 1
@@ -328,10 +331,14 @@ class World:
             self.seen["dropped"] += line.pipe.is_cut
 
     def _other_rights(self) -> None:
-        """Its audiences change: who hears of it is ended, and comes back as who it is now."""
-        desk = self._desk()
-        desk.shared = self._some_audiences()
-        self.log.say(desk.tenant, f"d.{desk.device.int}", 0, "resync")
+        """Its audiences change, or its session ends: who hears of it is ended, and comes back as who it is now."""
+        desk, session = self._desk(), ""
+        if self.random.random() < 0.5:
+            desk.shared = self._some_audiences()
+        else:  # its desk session ends, or one that it no longer has: then its stream goes on
+            session = f"s{desk.session - self.random.choice([0, 0, 1])}"
+            desk.session += session == f"s{desk.session}"
+        self.log.say(desk.tenant, f"d.{desk.device.int}", 0, "resync", session)
 
     def _evict(self) -> None:
         desk = self._desk()

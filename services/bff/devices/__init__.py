@@ -1,0 +1,1 @@
+"""How the devices of a tenant are: version, lag, queue, last seen, present or not."""

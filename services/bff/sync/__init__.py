@@ -1,0 +1,1 @@
+"""The way through to sync, which speaks with services only."""

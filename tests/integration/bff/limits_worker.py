@@ -1,0 +1,32 @@
+"""One process of several that close sessions: runs until nothing is due, prints how many it looked at."""
+
+import asyncio
+import sys
+from datetime import timedelta
+
+from chassis.clock import SystemClock
+from chassis.db import Database
+from services.bff.sessions.limits import SessionLimits
+from services.bff.sessions.model import Limits
+
+LIMITS = Limits(timedelta(hours=12), timedelta(minutes=30), timedelta(seconds=30))
+
+
+async def main(database_url: str, worker_database_url: str) -> int:
+    database = Database("bff", database_url, worker_database_url)
+    limits = SessionLimits(database, SystemClock(), LIMITS)
+    done = idle = 0
+    try:
+        while idle < 3:  # what others hold locked is not to be seen for a moment
+            found = await limits.run_due()
+            done += found
+            idle = 0 if found else idle + 1
+            if not found:
+                await asyncio.sleep(0.2)
+    finally:
+        await database.close()
+    return done
+
+
+if __name__ == "__main__":
+    print(asyncio.run(main(*sys.argv[1:])))  # noqa: T201  # read by the test
