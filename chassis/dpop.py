@@ -1,10 +1,9 @@
-"""DPoP proofs (RFC 9449): the checks of §4.3 in their order, nonces of §8 and §9, a memory of what was used."""
+"""DPoP proofs (RFC 9449): the checks of §4.3 in their order, and the challenges of §7.1 and §9 to what fails them."""
 
 import hashlib
 import hmac
 import math
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,6 +19,7 @@ from chassis.proof_keys import (
     proof_key,
     thumbprint,
 )
+from chassis.proof_memory import NEWEST_SECONDS, Nonces, ReplayMemory
 from chassis.web_addresses import normalised
 
 __all__ = [
@@ -27,19 +27,19 @@ __all__ = [
     "DpopError",
     "Nonces",
     "Proof",
+    "ProofChecks",
     "ReplayMemory",
     "b64url",
+    "challenge",
     "normalised",
     "thumbprint",
     "verify_proof",
 ]
 
 OLDEST_SECONDS = 60
-NEWEST_SECONDS = 10
-REMEMBER_SECONDS = 130
 MAX_PROOF = 4096
 MAX_JTI = 256
-NONCE_BUCKET_SECONDS = 60
+ALGORITHMS = 'algs="ES256 ES384 EdDSA Ed25519"'
 
 
 class DpopError(Exception):
@@ -51,6 +51,20 @@ class DpopError(Exception):
         self.detail = detail
         self.needs_nonce = needs_nonce
 
+    @property
+    def error(self) -> str:
+        """Of the challenge. A key that does not fit is the fault of the token (RFC 9449 §7.1), all else of the proof."""
+        if self.needs_nonce:
+            return "use_dpop_nonce"
+        return "invalid_token" if self.reason == "binding" else "invalid_dpop_proof"
+
+
+def challenge(error: str | None, **parameters: str) -> dict[str, str]:
+    """RFC 9449 §7.1; no error for who sent nothing to judge (RFC 6750 §3.1). Parameters are quoted as they are."""
+    said = {"error": error, **parameters} if error else {}
+    told = [*(f'{name}="{value}"' for name, value in said.items()), ALGORITHMS]
+    return {"WWW-Authenticate": f"DPoP {', '.join(told)}"}
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -61,52 +75,36 @@ class Proof:
     iat: int
 
 
-class Nonces:
-    """Stateless nonces: the HMAC of a one-minute bucket; the present and the previous one are accepted."""
+class ProofChecks:
+    """One server's side: the nonces that it gives, the proofs that it took.
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-        self._made: dict[int, str] = {}
+    Processes that have the same secret take each other's nonces, so that a client may go from one to the other. A process
+    that demands nonces takes none from before its start, since it cannot know what was used with them.
+    """
 
-    def current(self, now: float) -> str:
-        return self._of(int(now // NONCE_BUCKET_SECONDS))
+    def __init__(self, secret: bytes, *, demands_nonce: bool) -> None:
+        self._nonces = Nonces(hmac.digest(secret, b"DPoP-Nonce", "sha256"))
+        self._replay = ReplayMemory(since=time.time()) if demands_nonce else ReplayMemory()
+        self._demands_nonce = demands_nonce
 
-    def is_valid(self, nonce: str, now: float) -> bool:
-        bucket = int(now // NONCE_BUCKET_SECONDS)
-        return any(hmac.compare_digest(nonce.encode(), self._of(bucket - back).encode()) for back in (0, 1))
+    def nonce(self) -> str:
+        """For the header DPoP-Nonce, which goes with every answer."""
+        return self._nonces.current(time.time(), self._replay.since)
 
-    def _of(self, bucket: int) -> str:
-        nonce = self._made.get(bucket)
-        if nonce is None:
-            nonce = b64url(hmac.digest(self._secret, bucket.to_bytes(8, "big"), "sha256")[:18])
-            self._made = {kept: made for kept, made in self._made.items() if kept >= bucket - 1} | {
-                bucket: nonce
-            }
-        return nonce
-
-
-class ReplayMemory:
-    """Remembers (jkt, jti) for as long as a proof could be accepted again; bounded, oldest out first."""
-
-    def __init__(self, most: int = 200_000) -> None:
-        self._most = most
-        self._used: OrderedDict[bytes, float] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._used)
-
-    def is_first(self, jkt: str, jti: str, now: float) -> bool:
-        """True once per proof."""
-        while self._used:
-            oldest, at = next(iter(self._used.items()))
-            if now - at < REMEMBER_SECONDS and len(self._used) <= self._most:
-                break
-            del self._used[oldest]
-        key = hashlib.sha256(f"{jkt}\0{jti}".encode()).digest()[:16]
-        if key in self._used:
-            return False
-        self._used[key] = now
-        return True
+    def check(
+        self, proofs: list[str], *, method: str, url: str, access_token: str | None, expected_jkt: str | None
+    ) -> "Proof":
+        """As `verify_proof`. Raises DpopError."""
+        return verify_proof(
+            proofs,
+            method=method,
+            url=url,
+            access_token=access_token,
+            expected_jkt=expected_jkt,
+            nonces=self._nonces,
+            replay=self._replay,
+            demand_nonce=self._demands_nonce,
+        )
 
 
 def verify_proof(
@@ -136,11 +134,11 @@ def verify_proof(
     _check_token(claims, access_token)
     if expected_jkt is not None and not hmac.compare_digest(key.jkt.encode(), expected_jkt.encode()):
         raise DpopError("binding", "the access token is bound to another key")
-    iat = _checked_time(claims, moment, nonces, demand_nonce=demand_nonce)
+    iat = _checked_time(claims, moment, nonces, replay.since, demand_nonce=demand_nonce)
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI:
         raise DpopError("jti", f"jti is missing or longer than {MAX_JTI} characters")
-    if not replay.is_first(key.jkt, jti, moment):
+    if not replay.is_first(key.jkt, jti, max(moment, nonces.latest)):
         raise DpopError("replay", "the proof was used before")
     return Proof(key.jkt, jti, iat)
 
@@ -149,11 +147,12 @@ def _opened(proof: str) -> tuple[ProofKey, dict[str, Any]]:
     """The key that the header carries and the claims that it signed; the signature is verified."""
     if len(proof) > MAX_PROOF or proof.count(".") != 2:
         raise DpopError("form", f"the proof is not a compact JWS of at most {MAX_PROOF} characters")
-    head, body, signature = proof.split(".")
+    signed, _, signature = proof.rpartition(".")
+    head, _, body = signed.partition(".")
     key = _key_of(head)
     claims = _object(body, "payload")
     try:
-        genuine = key.has_signed(f"{head}.{body}".encode(), b64url_bytes(signature))
+        genuine = key.has_signed(signed.encode(), b64url_bytes(signature))
     except ValueError as error:
         raise DpopError("form", "the signature of the proof is not base64url") from error
     if not genuine:
@@ -196,19 +195,30 @@ def _is_same_address(htu: Any, url: str) -> bool:
 def _check_token(claims: dict[str, Any], access_token: str | None) -> None:
     if access_token is None:
         return
-    expected = b64url(hashlib.sha256(access_token.encode()).digest())
-    ath = claims.get("ath")
-    if not isinstance(ath, str) or not hmac.compare_digest(ath.encode(), expected.encode()):
+    if claims.get("ath") != _hash_of(access_token):  # no secret: who asks has the token
         raise DpopError("ath", "ath is not the hash of the access token")
 
 
-def _checked_time(claims: dict[str, Any], now: float, nonces: Nonces, *, demand_nonce: bool) -> int:
+@lru_cache(maxsize=4096)
+def _hash_of(access_token: str) -> str:
+    """RFC 9449 §4.2."""
+    return b64url(hashlib.sha256(access_token.encode()).digest())
+
+
+def _checked_time(
+    claims: dict[str, Any], now: float, nonces: Nonces, since: float, *, demand_nonce: bool
+) -> int:
+    """`since`: what was used before then may be forgotten, so that only something younger is taken."""
     nonce, iat = claims.get("nonce"), claims.get("iat")
     if isinstance(iat, bool) or not isinstance(iat, int | float) or not math.isfinite(iat):
         raise DpopError("iat", "iat is missing or no number")
     if nonce is not None:
-        if not isinstance(nonce, str) or not nonces.is_valid(nonce, now):
+        if not isinstance(nonce, str) or not nonces.is_valid(nonce, now, since):
             raise DpopError("nonce", "the nonce is not one of ours, or too old", needs_nonce=True)
-    elif demand_nonce or not now - OLDEST_SECONDS <= iat <= now + NEWEST_SECONDS:
+    elif (
+        demand_nonce
+        or not now - OLDEST_SECONDS <= iat <= now + NEWEST_SECONDS
+        or iat - NEWEST_SECONDS <= since
+    ):
         raise DpopError("iat", "send the proof again with the nonce given here", needs_nonce=True)
     return int(iat)

@@ -1,10 +1,12 @@
 """The FastAPI factory: one form of error, no unknown parameters, bounded requests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.telemetry import TelemetryConfig
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import foreign, openapi, problems
 from chassis.errors import Invalid
@@ -12,6 +14,7 @@ from chassis.health import Health
 from chassis.request_frame import Limits, RequestFrame
 
 AT_ONCE = 500
+Says = Callable[[], Mapping[str, str]]
 # The request frame makes the one span of a request. The framework's own would record the query, where people put secrets.
 NO_SECOND_SPANS: TelemetryConfig = {
     "tracing": False,
@@ -35,8 +38,12 @@ def create_api(
     request_seconds: float,
     max_requests: int = AT_ONCE,
     pages: Mapping[str, dict[str, Any]] | None = None,
+    says: Says | None = None,
 ) -> FastAPI:
-    """The application of one service; `pages` describe what its other listeners answer."""
+    """The application of one service; `pages` describe what its other listeners answer.
+
+    `says` gives headers that go with every answer, errors of every kind included.
+    """
     app = FastAPI(
         title=f"Tenantry {service}",
         version=version,
@@ -56,7 +63,25 @@ def create_api(
         RequestFrame,
         limits=Limits(max_body_bytes, request_seconds, max_requests),
     )
+    if says is not None:
+        app.add_middleware(Saying, says=says)
     return app
+
+
+class Saying:
+    """Pure ASGI, outermost: headers that go with every answer, whoever made it."""
+
+    def __init__(self, inner: ASGIApp, *, says: Says) -> None:
+        self._inner = inner
+        self._says = says
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._says())
+            await send(message)
+
+        await self._inner(scope, receive, telling if scope["type"] == "http" else send)
 
 
 async def refuse_unknown_parameters(request: Request) -> None:

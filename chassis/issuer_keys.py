@@ -17,8 +17,8 @@ log = structlog.get_logger(__name__)
 
 PAUSE_SECONDS = 10.0
 """Unknown key ids lead to at most one look at the issuer in this time, whatever callers send."""
-FRESH_SECONDS = 600.0
-"""After this the keys are read again, so that one that the issuer withdrew ends here too."""
+FRESH_SECONDS = 60.0
+"""After this the keys are read again beside the work, so that one that the issuer withdrew ends here too."""
 FETCH_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 """While the issuer is down it is asked at most once in this time; callers in between get the last answer at once."""
@@ -31,32 +31,52 @@ class IssuerUnavailable(Transient):
 class IssuerKeys:
     """Keys of one OIDC issuer, by discovery."""
 
-    def __init__(self, issuer: str) -> None:
+    def __init__(self, issuer: str, *, fresh: float = FRESH_SECONDS, pause: float = PAUSE_SECONDS) -> None:
         self._issuer = issuer.rstrip("/")
+        self._fresh = fresh
+        self._pause = pause
         self._keys: dict[str, Any] = {}
         self._read_at = self._looked_at = float("-inf")
         self._failure: str | None = None
         self._looking = asyncio.Lock()
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def find(self, kid: str) -> Any:
         """The key. Raises ValueError where the issuer has no such key, IssuerUnavailable where it cannot say."""
-        if kid not in self._keys or self._age(self._read_at) > FRESH_SECONDS:
+        if not self.holds(kid):
             await self._look(kid)
         if kid not in self._keys:
             raise ValueError("its key is not one of the issuer's")
         return self._keys[kid]
+
+    def holds(self, kid: str) -> bool:
+        """Whether this is one of the issuer's keys as far as is known; nobody waits while they are read again."""
+        if kid not in self._keys:
+            return False
+        is_idle = self._refreshing is None or self._refreshing.done()
+        if (
+            is_idle
+            and self._age(self._read_at) > self._fresh
+            and self._age(self._looked_at) > min(self._fresh, RETRY_SECONDS)
+        ):
+            self._refreshing = asyncio.create_task(self._refresh(), name="issuer-keys")
+        return True
 
     def _age(self, moment: float) -> float:
         return asyncio.get_running_loop().time() - moment
 
     async def _look(self, kid: str) -> None:
         async with self._looking:
-            if kid in self._keys and self._age(self._read_at) <= FRESH_SECONDS:
+            if kid in self._keys:
                 return
-            if self._age(self._looked_at) > (RETRY_SECONDS if self._failure else PAUSE_SECONDS):
+            if self._age(self._looked_at) > (RETRY_SECONDS if self._failure else self._pause):
                 await self._read_again()
             if self._failure is not None and kid not in self._keys:
                 raise IssuerUnavailable(self._failure)
+
+    async def _refresh(self) -> None:
+        async with self._looking:
+            await self._read_again()
 
     async def _read_again(self) -> None:
         try:

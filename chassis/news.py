@@ -27,11 +27,11 @@ BEATS_GONE = 12
 KEPT_SECONDS = 5.0
 """The server ends a consumer that nobody hears after this time."""
 
-Hear = Callable[[Mapping[str, str], bytes], None]
+Hear = Callable[[str, Mapping[str, str]], None]
 
 
 class News:
-    """A background part. `hear` is called with headers and body of every message, in order, and must not wait."""
+    """A background part. `hear` is called with subject and headers of every message, in order, and must not wait."""
 
     name = "news"
 
@@ -127,7 +127,7 @@ class News:
         if "Status" in headers:
             said = int(headers.get("Nats-Last-Consumer", self._heard))
         else:
-            self._hear(headers, message.data)
+            self._hear(message.subject, headers)
             self._heard += 1
             said = message.metadata.sequence.consumer
         if said != self._heard:

@@ -5,8 +5,8 @@ more than the signature itself costs.
 """
 
 import base64
+import binascii
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +19,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
-KINDS = {"ES256": ("EC", "P-256"), "ES384": ("EC", "P-384"), "EdDSA": ("OKP", "Ed25519")}
+TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")
+"""The alphabet of base64url to that of base64, and what is of base64 alone to what is of neither."""
+PADDING = (b"", b"!", b"==", b"=")
+"""By what is left of the length; nothing encodes to one character."""
+KINDS = {
+    "ES256": ("EC", "P-256"),
+    "ES384": ("EC", "P-384"),
+    "EdDSA": ("OKP", "Ed25519"),
+    "Ed25519": ("OKP", "Ed25519"),  # the same by its later name (RFC 9864), which newer clients use alone
+}
 CURVES: dict[str, tuple[ec.EllipticCurve, ec.ECDSA, int]] = {
     "ES256": (ec.SECP256R1(), ec.ECDSA(hashes.SHA256()), 32),
     "ES384": (ec.SECP384R1(), ec.ECDSA(hashes.SHA384()), 48),
@@ -77,13 +85,14 @@ def b64url(data: bytes) -> str:
 
 def b64url_bytes(text: str) -> bytes:
     """Strict, where Python's own decoder skips foreign characters. Raises ValueError."""
-    if BASE64URL.fullmatch(text) is None:
-        raise ValueError("not base64url without padding")
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    encoded = text.encode("ascii").translate(TO_BASE64) + PADDING[len(text) % 4]
+    return binascii.a2b_base64(encoded, strict_mode=True)
 
 
 def _coordinate(jwk: Mapping[str, Any], name: str, size: int) -> bytes:
     """Exactly `size` bytes in their one spelling, else the same key would have several thumbprints (RFC 7518 §6.2.1.2)."""
+    if not isinstance(jwk[name], str):
+        raise TypeError(f"{name}: no text")
     raw = b64url_bytes(jwk[name])
     if len(raw) != size or b64url(raw) != jwk[name]:
         raise ValueError(f"{name}: {size} bytes are needed")

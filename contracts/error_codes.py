@@ -124,6 +124,8 @@ TITLES: dict[str, tuple[str, str]] = {
     "BFF.DPOP_INVALID": ("The DPoP proof is invalid", "La preuve DPoP est invalide"),
     "BFF.TENANT_DISABLED": ("The tenant may not come in now", "L'accès de ce client est suspendu"),
     "BFF.DEVICE_UNKNOWN": ("The device is not enrolled", "Cet appareil n'est pas enregistré"),
+    "BFF.MEMBER_UNKNOWN": ("There is no such member", "Ce membre n'existe pas"),
+    "BFF.ROLE_NEEDED": ("Your role may not do this", "Votre rôle ne le permet pas"),
     "BFF.PROPERTY_OUT_OF_SCOPE": (
         "This property is out of scope",
         "Cet établissement est hors de votre périmètre",

@@ -97,7 +97,7 @@ DECLARED: tuple[Flag, ...] = (
         "int",
         default=2,
         scope="tenant",
-        about=f"Actions of this risk and above (0 to 3) need a recent second factor. {UNREAD}",
+        about="Actions of this risk and above (0 to 3) need a recent second factor.",
         most=3,
     ),
     Flag(

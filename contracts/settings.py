@@ -4,6 +4,7 @@ A key names what is set and for whom; its value is a `Setting`. A setting says i
 order in which it arrives nor a bucket that begins anew can bring an older one back.
 """
 
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +43,7 @@ class Setting(BaseModel):
             raise UnreadableSetting(f"not a setting: {data[:80]!r}") from error
 
 
+@lru_cache(maxsize=65_536)  # asked for every request
 def flag_key(name: str, tenant_id: UUID | None) -> str:
     """Key of a flag's value for the platform (None) or for one tenant."""
     return f"flag.{tenant_id or PLATFORM}.{name}"

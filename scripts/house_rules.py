@@ -2,6 +2,7 @@
 
 - nothing is published outside the outbox: only the bus family may call `publish` or `jetstream`;
 - nothing commits outside `transaction()`: no `.commit()`, no `BEGIN`/`COMMIT` outside `chassis/db.py`;
+- a request of the bff changes nothing but by `mutations.by(guest)`, which uses up its proof;
 - the environment is read once, at the entry: `os.environ` only in settings, the command line and the embedded stack;
 - no file is longer than 400 lines, no function longer than 60;
 - a lock file carries names, versions and hashes, no addresses.
@@ -34,6 +35,11 @@ MAY_IMPORT_NATS = (
     "services/bff/evictions.py",
 )
 MAY_READ_ENVIRONMENT = ("chassis/settings.py", "tenantry/", "tests/", "bench/", "scripts/")
+MUTATES_BY_PROOF = "services/bff/"
+MAY_OPEN_TRANSACTIONS = (
+    "services/bff/mutations.py",
+    "services/bff/bootstrap/operations.py",  # learns what the registry says, whoever asked first
+)
 MAY_COMMIT = ("chassis/db.py", "chassis/migrate.py", "tenantry/issuer/", "desktop/", "tests/")
 LOCK_FILES = ("requirements*.lock", "*package-lock.json")
 LONGEST_FILE = 400
@@ -90,6 +96,12 @@ def faults_of_node(path: str, node: ast.AST) -> Iterator[str]:
         yield "imports nats; go through chassis.bus"
     if calls(node, "commit") and not path.startswith(MAY_COMMIT):
         yield "commits outside transaction(); use `async with database.transaction(...)`"
+    if (
+        calls(node, "transaction")
+        and path.startswith(MUTATES_BY_PROOF)
+        and not path.startswith(MAY_OPEN_TRANSACTIONS)
+    ):
+        yield "opens a transaction that uses up no proof; use `async with mutations.by(guest)`"
     if reads_environment(node) and not path.startswith(MAY_READ_ENVIRONMENT):
         yield "reads the environment; add a field to the service's settings"
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -24,11 +24,15 @@ from tests.shell import CHECKOUT, Shell
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 MEMORY_BYTES = 4 << 30
+APART = {"node", "browser"}
+"""Marks of tests that need another toolchain; each has a target of its own."""
 
 
 os.environ["COLUMNS"] = (
     "200"  # pytest-xdist makes its workers narrow, in which the command line's tables break
 )
+pytest.register_assert_rewrite("tests.streams.suite")
+
 # Tracebacks with all locals and colours take up to a second each.
 structlog.configure(
     processors=[
@@ -51,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if "soak" in item.keywords:
                 item.add_marker(skip)
     if not config.getoption("-m"):
-        apart = [item for item in items if "node" in item.keywords]
+        apart = [item for item in items if APART & set(item.keywords)]
         config.hook.pytest_deselected(items=apart)
         items[:] = [item for item in items if item not in apart]
 

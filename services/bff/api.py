@@ -3,13 +3,14 @@
 from typing import Any
 from uuid import UUID
 
-from fastapi import Request, Response
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict
 
 from chassis.errors import Forbidden
 from chassis.switches import Switches
 from contracts.capabilities import Capability, capabilities_of
-from services.bff.door import Door, Guest, Knock
+from services.bff.admission import Admit
+from services.bff.door import Guest
 
 BASE = "/bff/backoffice/v1"
 STREAM_PATH = f"{BASE}/sse/stream"
@@ -21,28 +22,6 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Admit:
-    """FastAPI dependency: who came through the door. Raises what `Door.admit` raises."""
-
-    security_scheme = "dpop"
-
-    def __init__(self, door: Door, public_origin: str) -> None:
-        self.door = door
-        self._origin = public_origin
-
-    async def __call__(self, request: Request, response: Response) -> Guest:
-        guest = await self.door.admit(
-            Knock(
-                request.method,
-                f"{self._origin}{request.url.path}",
-                request.headers.get("authorization", ""),
-                request.headers.getlist("dpop"),
-            )
-        )
-        response.headers["DPoP-Nonce"] = self.door.nonce()
-        return guest
-
-
 class Allowed:
     """FastAPI dependency: who came through the door and has a capability in its tenant. Raises Forbidden besides."""
 
@@ -52,8 +31,8 @@ class Allowed:
         self._admit = admit
         self.capability = capability
 
-    async def __call__(self, request: Request, response: Response) -> Guest:
-        guest = await self._admit(request, response)
+    async def __call__(self, request: Request) -> Guest:
+        guest = await self._admit(request)
         if self.capability not in capabilities_of(guest.claims, guest.tenant_id):
             raise Forbidden(
                 f"this needs the capability {self.capability.value}", capability=self.capability.value

@@ -6,6 +6,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from chassis.backbone import backbone, connect
+from chassis.bound_tokens import says_nonce
 from chassis.bucket import Bucket
 from chassis.clock import SystemClock
 from chassis.outbox import Lane
@@ -18,7 +19,7 @@ from chassis.watched import Watched
 from contracts import settings as bucket
 from contracts.subjects import FEED
 from services.bff import polling
-from services.bff.api import Admit
+from services.bff.admission import Admit
 from services.bff.bootstrap import api as bootstrap
 from services.bff.controls import Controls
 from services.bff.devices import api as devices
@@ -28,6 +29,7 @@ from services.bff.feed_reader import FeedReader
 from services.bff.hub import Hub
 from services.bff.lag import events_behind
 from services.bff.listener import StreamListener
+from services.bff.mutations import Mutations
 from services.bff.projector import project
 from services.bff.sessions import api as sessions
 from services.bff.sessions.desks import Desks
@@ -63,8 +65,11 @@ def compose(settings: Settings) -> Service:
     shared.health.tell(watched.name, watched.status)
     shared.health.need(watched.name, switches.are_told)
     tokens = ServiceTokens(settings.oidc_issuer, SERVICE, settings.service_key.get_secret_value())
-    directory = Directory(database, settings.registry_url, tokens)
-    door = Door(shared.verifier, directory, switches)
+    directory = Directory(database, bus, settings.registry_url, tokens, seconds=settings.directory_seconds)
+    shared.health.tell("directory", directory.news.status)
+    secret_of_nonces = settings.service_key.get_secret_value().encode()
+    door = Door(shared.verifier, directory, switches, secret_of_nonces, settings.fresh_seconds)
+    mutations = Mutations(database)
     hub = Hub(
         epoch="",
         head=0,
@@ -84,10 +89,10 @@ def compose(settings: Settings) -> Service:
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
     to_sync = http_client(base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=SYNC_SECONDS)
     routers: list[APIRouter] = [
-        sessions.router(database, admit, clock, settings, switches, partial(events_behind, hub)),
+        sessions.router(mutations, admit, clock, settings, switches, partial(events_behind, hub)),
         bootstrap.router(admit, snapshots, clock, switches, reader.cursor),
         devices.router(database, admit, clock, page_tokens, settings.limits.interval),
-        sync.router(admit, to_sync),
+        sync.router(mutations, admit, to_sync),
         polling.router(streams, admit, settings),
     ]
     limits = SessionLimits(database, clock, settings.limits, every=settings.limits_seconds)
@@ -95,8 +100,9 @@ def compose(settings: Settings) -> Service:
     listener = StreamListener(streams, settings.host, settings.stream_port, for_streams)
     return shared.service(
         routers,
-        [watched, reader, controls, limits],
+        [watched, directory.news, reader, controls, limits, mutations],
         [listener],
-        [to_sync.aclose],
+        [to_sync.aclose, directory.close],
         pages(settings.stream_origin),
+        says=says_nonce(door.nonce),
     )

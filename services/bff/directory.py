@@ -1,16 +1,28 @@
 """What the door knows of tenants, devices and members; the unknown is asked from the registry, refused if that is down."""
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import httpx
 
+from chassis.bus import Bus
 from chassis.db import Database
 from chassis.errors import Transient
+from chassis.memory import Memory
+from chassis.news import News
 from chassis.outgoing import http_client
 from chassis.service_tokens import ServiceTokens
+from contracts.subjects import FEED, FEED_PREFIX, feed_subject
+from services.bff.audiences import token
 from services.bff.projector import queries
+
+SUBJECTS = tuple(f"{FEED_PREFIX}.*.{audience}" for audience in ("all", "o.*", "d.*"))
+"""What the feed says of tenants, members and devices. It is written in the transaction that changes the projection, so
+who hears it finds the change there."""
+REMEMBERED = 50_000
 
 
 class RegistryUnavailable(Transient):
@@ -27,41 +39,74 @@ class Scope:
     """False for a member that was deactivated."""
 
 
-class Directory:
-    """Reads the own projection first. Methods raise RegistryUnavailable for the unknown while the registry is down."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the own projection says of who knocks; None is what it does not know."""
 
-    def __init__(self, database: Database, registry_url: str, tokens: ServiceTokens) -> None:
+    tenant_id: UUID
+    member_id: str
+    status: str | None
+    device_id: UUID | None
+    is_revoked: bool
+    scope: Scope | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody needs to be asked, so that it may be remembered."""
+        return None not in (self.status, self.device_id, self.scope)
+
+    def names(self) -> Iterator[str]:
+        """The subjects of the feed on which changes of it are said."""
+        for audience in ("all", f"o.{token(self.member_id)}", f"d.{self.device_id}"):
+            yield feed_subject(self.tenant_id, audience)
+
+
+class Directory:
+    """Remembers while it hears the feed, else reads the own projection; methods that ask raise RegistryUnavailable."""
+
+    def __init__(
+        self, database: Database, bus: Bus, registry_url: str, tokens: ServiceTokens, *, seconds: float
+    ) -> None:
+        """`seconds`: for so long something is remembered at most."""
         self._database = database
+        self._memory: Memory[tuple[UUID, str, str], Standing] = Memory(REMEMBERED, seconds, Standing.names)
+        self.news = News(bus, FEED, SUBJECTS, lambda subject, _: self._memory.touch(subject))
         self._http = http_client(base_url=registry_url, auth=tokens.auth("registry"), timeout=3.0)
 
-    async def status_of(self, tenant_id: UUID) -> str | None:
+    def remembered(self, tenant_id: UUID, jkt: str, member_id: str) -> Standing | None:
+        """What is known to be true now without a look."""
+        return self._memory.get((tenant_id, jkt, member_id), self.news, time.monotonic())
+
+    async def standing(self, tenant_id: UUID, jkt: str, member_id: str) -> Standing:
+        """Of a member on the device that holds this key. Raises DatabaseUnavailable."""
+        load = self._memory.begin(self.news, time.monotonic())
+        found = None
+        try:
+            async with self._database.reading(tenant_id) as tx:
+                row = await queries.standing(tx, tenant_id=tenant_id, jkt=jkt, member_id=member_id)
+            scope = None if row["properties"] is None else scope_from(row)
+            found = Standing(
+                tenant_id, member_id, row["status"], row["device_id"], bool(row["is_revoked"]), scope
+            )
+        finally:
+            is_whole = found is not None and found.is_whole
+            self._memory.end(load, (tenant_id, jkt, member_id), found if is_whole else None, self.news)
+        return found
+
+    async def ask_status(self, tenant_id: UUID) -> str | None:
         """The tenant's status; None when there is no such tenant."""
-        async with self._database.reading(tenant_id) as tx:
-            known: str | None = await queries.tenant_status(tx, tenant_id=tenant_id)
-        if known is not None:
-            return known
         found = await self.ask(f"/internal/v1/directory/tenants/{tenant_id}")
         return None if found is None else str(found["status"])
 
-    async def device_of(self, tenant_id: UUID, jkt: str) -> UUID | None:
+    async def ask_device(self, tenant_id: UUID, jkt: str) -> UUID | None:
         """The device in use that holds this key; None when there is none, or it was revoked."""
-        async with self._database.reading(tenant_id) as tx:
-            row = await queries.device_by_key(tx, tenant_id=tenant_id, jkt=jkt)
-        if row is not None:
-            return None if row["is_revoked"] else UUID(str(row["device_id"]))
         found = await self.ask(f"/internal/v1/directory/tenants/{tenant_id}/devices/{jkt}")
         return None if found is None else UUID(found["device_id"])
 
-    async def scope_of(self, tenant_id: UUID, member_id: str) -> Scope | None:
-        async with self._database.reading(tenant_id) as tx:
-            row = await queries.member_by_id(tx, tenant_id=tenant_id, member_id=member_id)
-        if row is None:
-            row = await self.ask(f"/internal/v1/directory/tenants/{tenant_id}/members/{member_id}")
-        if row is None:
-            return None
-        return Scope(
-            frozenset(row["properties"]), frozenset(row["backoffice_roles"]), bool(row.get("is_active", True))
-        )
+    async def ask_scope(self, tenant_id: UUID, member_id: str) -> Scope | None:
+        """Where a member may work; None when there is no such member."""
+        found = await self.ask(f"/internal/v1/directory/tenants/{tenant_id}/members/{member_id}")
+        return None if found is None else scope_from(found)
 
     async def ask(self, path: str) -> dict[str, Any] | None:
         """What the registry answers at `path`; None for what it does not know. Raises RegistryUnavailable."""
@@ -73,3 +118,10 @@ class Directory:
         except (httpx.HTTPError, ValueError) as error:
             raise RegistryUnavailable(f"the registry cannot be asked: {error!r}") from error
         return found
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def scope_from(row: Any) -> Scope:
+    return Scope(frozenset(row["properties"]), frozenset(row["backoffice_roles"]), bool(row["is_active"]))

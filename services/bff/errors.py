@@ -6,6 +6,8 @@ DomainError
 ├── TenantDisabled      403 BFF.TENANT_DISABLED
 ├── DeviceUnknown       403 BFF.DEVICE_UNKNOWN
 ├── MemberDeactivated   403 BFF.MEMBER_DEACTIVATED
+├── MemberUnknown       403 BFF.MEMBER_UNKNOWN
+├── RoleNeeded          403 BFF.ROLE_NEEDED
 ├── PropertyOutOfScope  403 BFF.PROPERTY_OUT_OF_SCOPE
 ├── SessionNotFound     404 BFF.SESSION_NOT_FOUND
 └── SessionEnded        410 BFF.SESSION_ENDED, with the reason and when
@@ -43,6 +45,18 @@ class MemberDeactivated(Forbidden):
     """The member was deactivated; it may come in again after it was added again."""
 
     code = "BFF.MEMBER_DEACTIVATED"
+
+
+class MemberUnknown(Forbidden):
+    """Neither we nor the registry know the member."""
+
+    code = "BFF.MEMBER_UNKNOWN"
+
+
+class RoleNeeded(Forbidden):
+    """The endpoint is for other roles; `roles` names them, any of them would do."""
+
+    code = "BFF.ROLE_NEEDED"
 
 
 class PropertyOutOfScope(Forbidden):

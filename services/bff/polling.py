@@ -13,7 +13,8 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.bff.api import BASE, Admit
+from services.bff.admission import Admit
+from services.bff.api import BASE
 from services.bff.audiences import audiences_of
 from services.bff.bounds import DISABLED_SECONDS, POLL_BYTES
 from services.bff.door import Guest
@@ -153,9 +154,9 @@ class Asks:
         self._streams = streams
         self._admit = admit
 
-    async def __call__(self, request: Request, response: Response) -> tuple[Cursor, Guest]:
+    async def __call__(self, request: Request) -> tuple[Cursor, Guest]:
         seen = self._streams.where()
-        return seen, await self._admit(request, response)
+        return seen, await self._admit(request)
 
 
 def router(streams: Streams, admit: Admit, settings: Settings) -> APIRouter:
@@ -187,7 +188,7 @@ def router(streams: Streams, admit: Admit, settings: Settings) -> APIRouter:
         named = await streams.desks.in_session(guest, str(session or ""))
         found, last = await polling.poll(Asked(guest, seen, named, heard, limit), cursor, wait)
         at = str(Cursor(seen.epoch, found.at))
-        headers = {NEXT: at, "Cache-Control": "no-store", "DPoP-Nonce": streams.door.nonce()}
+        headers = {NEXT: at, "Cache-Control": "no-store"}
         if found.is_empty:
             return Response(None, 204, headers)
         body = {

@@ -17,9 +17,6 @@ on conflict (tenant_id) do update
 set plan = excluded.plan, ent_v = excluded.ent_v, products = excluded.products, products_version = excluded.products_version
 where directory_tenant.products_version <= excluded.products_version;
 
--- name: tenant_status$
-select status from directory_tenant where tenant_id = :tenant_id::uuid;
-
 -- name: know_device!
 insert into directory_device (tenant_id, device_id, jkt, is_revoked, aggregate_version)
 values (:tenant_id::uuid, :device_id::uuid, :jkt::text, :is_revoked::bool, :aggregate_version::bigint)
@@ -27,9 +24,31 @@ on conflict (tenant_id, device_id) do update
 set is_revoked = excluded.is_revoked, aggregate_version = excluded.aggregate_version
 where directory_device.aggregate_version < excluded.aggregate_version;
 
--- name: device_by_key^
-select device_id, is_revoked from directory_device
-where tenant_id = :tenant_id::uuid and jkt = :jkt::text order by is_revoked, device_id desc limit 1;
+-- name: standing^
+-- One row always; null is what is not known here.
+select (select status from directory_tenant where tenant_id = :tenant_id::uuid) as status,
+       device.device_id, device.is_revoked, member.properties, member.backoffice_roles,
+       not member.is_deactivated as is_active
+from (select) as nothing
+left join lateral (
+    select device_id, is_revoked from directory_device
+    where tenant_id = :tenant_id::uuid and jkt = :jkt::text order by is_revoked, device_id desc limit 1
+) device on true
+left join directory_member member on member.tenant_id = :tenant_id::uuid and member.member_id = :member_id::text;
+
+-- name: use_proof$
+-- Null for one that was used; waits for a transaction that is under way with it.
+insert into used_proof (tenant_id, jkt, jti_hash) values (:tenant_id::uuid, :jkt::text, :jti_hash::bytea)
+on conflict do nothing returning true;
+
+-- name: forget_proofs$
+with gone as (
+    delete from used_proof where ctid = any (array(
+        select ctid from used_proof where used_at < clock_timestamp() - :kept::interval
+        order by used_at limit :most::int for update skip locked))
+    returning 1
+)
+select count(*) from gone;
 
 -- name: know_member$
 -- Null where newer things are known.

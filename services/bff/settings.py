@@ -17,6 +17,10 @@ class Settings(ServiceSettings):
     stream_port: int = Field(ge=1, le=65535)
     stream_origin: str
     """Public origin of the stream listener; proofs for the stream name it."""
+    directory_seconds: float = Field(default=30, ge=0, le=30)
+    """For so long what the door knows of a caller is remembered at most, though nothing was heard of it."""
+    fresh_seconds: int = Field(default=300, ge=1)
+    """How old a sign-in with a second factor may be for an action that needs a recent one."""
     session_seconds: float = Field(default=12 * 3600, gt=0)
     """A session ends then, whatever happens; 12 hours and 30 minutes unheard are those of NIST SP 800-63B, AAL2."""
     session_idle_seconds: float = Field(default=1800, gt=0)

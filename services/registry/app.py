@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
+from chassis.bound_tokens import AuthenticateBound, says_nonce
 from chassis.clock import Clock, SystemClock
 from chassis.db import Database
 from chassis.pages import PageTokens
@@ -30,6 +31,7 @@ from services.registry.leads import api as leads
 from services.registry.leads.crm import LocalCrm
 from services.registry.leads.pushes import CrmPusher
 from services.registry.members import api as members
+from services.registry.members.callers import deactivated_in
 from services.registry.members.pushes import MemberPusher
 from services.registry.orders import api as orders
 from services.registry.orders.erp import LocalErp
@@ -57,9 +59,11 @@ def compose(settings: Settings) -> Service:
     identity = LocalIdentity(settings.identity_admin_url, settings.identity_admin_secret.get_secret_value())
     tokens = ServiceTokens(settings.oidc_issuer, SERVICE, settings.service_key.get_secret_value())
     shared = backbone(SERVICE, settings, clock, database, bus)
-    authenticate = Authenticate(shared.verifier)
-    # Enrolment comes before the device is known, with the token that is bound to the key being enrolled.
-    enrolling = Authenticate(shared.verifier, accepts_bound=True)
+    is_revoked = deactivated_in(database)
+    authenticate = Authenticate(shared.verifier, is_revoked)
+    # Enrolment comes before the device is known, with the token that is bound to the key being enrolled, and its proof.
+    secret_of_nonces = settings.service_key.get_secret_value().encode()
+    enrolling = AuthenticateBound(shared.verifier, settings.public_origin, secret_of_nonces, is_revoked)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
     changes = TenantChanges(database, clock, settings.ladder)
     keys = ApiKeys(database, bus, clock, settings)
@@ -95,6 +99,7 @@ def compose(settings: Settings) -> Service:
         ],
         [keeper, *keys.parts, prober, *chores(database, identity, client, clock, settings)],
         closed=[client.close],
+        says=says_nonce(enrolling.nonce),
     )
 
 

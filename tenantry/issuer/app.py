@@ -72,7 +72,7 @@ def metadata(signer: Signer) -> APIRouter:
             "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
             "code_challenge_methods_supported": ["S256"],
-            "dpop_signing_alg_values_supported": ["ES256", "ES384", "EdDSA"],
+            "dpop_signing_alg_values_supported": ["ES256", "ES384", "EdDSA", "Ed25519"],
             "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
             "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
             "subject_types_supported": ["public"],

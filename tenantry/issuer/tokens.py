@@ -15,7 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from starlette.exceptions import HTTPException
 
-from chassis.dpop import DpopError, Nonces, Proof, ReplayMemory, b64url, verify_proof
+from chassis.dpop import DpopError, Proof, ProofChecks, b64url
 from chassis.service_tokens import ASSERTION_TYPE
 from contracts.roles import PRODUCT_PREFIX
 from tenantry.issuer.settings import IssuerSettings
@@ -56,8 +56,7 @@ class TokenEndpoint:
         self._signer = signer
         self._settings = settings
         self._clients = clients
-        self._nonces = Nonces(hashlib.sha256(settings.admin_secret.get_secret_value().encode()).digest())
-        self._replay = ReplayMemory()
+        self._proofs = ProofChecks(settings.admin_secret.get_secret_value().encode(), demands_nonce=False)
 
     def router(self) -> APIRouter:
         routes = APIRouter(tags=["tokens"])
@@ -65,7 +64,7 @@ class TokenEndpoint:
         @routes.post("/token")
         async def token(request: Request) -> Response:
             self._state.forget_expired(time.time())
-            headers = {"DPoP-Nonce": self._nonces.current(time.time()), "Cache-Control": "no-store"}
+            headers = {"DPoP-Nonce": self._proofs.nonce(), "Cache-Control": "no-store"}
             try:
                 return JSONResponse(self._granted(request, await form_of(request)), headers=headers)
             except TokenError as error:
@@ -93,18 +92,15 @@ class TokenEndpoint:
 
     def _proof(self, request: Request) -> Proof:
         try:
-            return verify_proof(
+            return self._proofs.check(
                 request.headers.getlist("dpop"),
                 method="POST",
                 url=f"{self._settings.public_origin}/token",
                 access_token=None,
                 expected_jkt=None,
-                nonces=self._nonces,
-                replay=self._replay,
             )
         except DpopError as error:
-            kind = "use_dpop_nonce" if error.needs_nonce else "invalid_dpop_proof"
-            raise TokenError(kind, error.detail) from error
+            raise TokenError(error.error, error.detail) from error
 
     def _for_code(self, form: dict[str, str], proof: Proof) -> dict[str, Any]:
         now = time.time()

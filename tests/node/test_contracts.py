@@ -1,8 +1,6 @@
 """What programs in another language make of the contracts: their own parsers and validators, in Node."""
 
 import json
-import shutil
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,27 +12,11 @@ from contracts.catalogue import EVENT_TYPES
 from contracts.subjects import SERVICES
 from services.notifier.signatures import new_secret, sign
 from tenantry.stack.stack import Stack
+from tests.node.running import told_by
 
 pytestmark = [pytest.mark.node, pytest.mark.xdist_group("stack")]
 HERE = Path(__file__).parent
 CONTRACTS = HERE.parents[1] / "contracts"
-
-
-def told_by(script: str, *arguments: Path, given: str = "") -> Any:
-    """What the script prints. `make test-node` puts Node on the path and installs the packages."""
-    node = shutil.which("node")
-    assert node is not None, "Node is not installed; run `make test-node`"
-    done = subprocess.run(
-        [node, script, *arguments],
-        cwd=HERE,
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_the_official_parser_reads_every_event() -> None:

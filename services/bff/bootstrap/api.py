@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.switches import Switches
-from services.bff.api import BASE, Admit, in_force
+from services.bff.admission import Admit
+from services.bff.api import BASE, in_force
 from services.bff.bootstrap import operations
 from services.bff.bootstrap.operations import Facts
 from services.bff.directory import Directory, RegistryUnavailable

@@ -9,7 +9,8 @@ from chassis.clock import Clock
 from chassis.db import Database, rows
 from chassis.pages import Paged, PageTokens
 from contracts.capabilities import Capability, capabilities_of
-from services.bff.api import BASE, Admit, Allowed
+from services.bff.admission import Admit
+from services.bff.api import BASE, Allowed
 from services.bff.devices.store import queries
 from services.bff.door import Guest
 

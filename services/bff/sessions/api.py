@@ -9,17 +9,20 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
 from chassis.clock import Clock
-from chassis.db import Database
 from chassis.fields import Number, Whole
 from chassis.idempotency import Keyed, once
 from chassis.switches import Switches
-from services.bff.api import BASE, STREAM_PATH, Admit, Body, in_force
+from services.bff.admission import Admit
+from services.bff.api import BASE, STREAM_PATH, Body, in_force
 from services.bff.door import Guest
+from services.bff.mutations import Mutations
 from services.bff.sessions import operations as sessions
 from services.bff.sessions.model import Session
 from services.bff.settings import Settings
 
 TEN_YEARS = 315_360_000
+OPENING_RISK = 1
+"""A tenant whose threshold is 1 or 0 wants a fresh second factor at the beginning of a shift."""
 SYNC_PAUSE = "sync_handshake_paused"
 
 Version = Annotated[str, Field(min_length=1, max_length=50)]
@@ -45,18 +48,18 @@ class HeartbeatIn(Body):
 
 
 def router(
-    database: Database, admit: Admit, clock: Clock, settings: Settings, switches: Switches, behind: Behind
+    mutations: Mutations, admit: Admit, clock: Clock, settings: Settings, switches: Switches, behind: Behind
 ) -> APIRouter:
     """`behind` tells how many events a guest with this cursor has not seen."""
     routes = APIRouter(prefix=f"{BASE}/sessions", tags=["sessions"])
-    add_opening(routes, database, admit, clock, settings, switches)
-    add_keeping(routes, database, admit, clock, settings, switches, behind)
+    add_opening(routes, mutations, admit, clock, settings, switches)
+    add_keeping(routes, mutations, admit, clock, settings, switches, behind)
     return routes
 
 
 def add_opening(
     routes: APIRouter,
-    database: Database,
+    mutations: Mutations,
     admit: Admit,
     clock: Clock,
     settings: Settings,
@@ -78,27 +81,28 @@ def add_opening(
 
     @routes.post("", status_code=201)
     async def open_session(
-        body: SessionIn, request: Request, guest: Annotated[Guest, Depends(admit)], key: Keyed
+        body: SessionIn,
+        request: Request,
+        guest: Annotated[Guest, admit.needing(risk=OPENING_RISK)],
+        key: Keyed,
     ) -> Response:
         """Begin work at one property; an open session of this device is replaced. Tells where its stream is.
 
         `sync` names the scope to replicate. The session ends at `expires_at`, or when nothing was heard of it for
         `idle_seconds`.
         """
-        async with database.transaction(guest.tenant_id) as tx:
+        async with mutations.by(guest) as tx:
 
             async def effect() -> tuple[int, Any]:
                 session = await sessions.open_session(tx, guest, body, clock.now(), settings.limits)
                 return 201, opened(session, guest)
 
-            answer = await once(request, tx, clock, str(guest.device_id), guest.tenant_id, effect)
-        answer.headers["DPoP-Nonce"] = admit.door.nonce()
-        return answer
+            return await once(request, tx, clock, str(guest.device_id), guest.tenant_id, effect)
 
 
 def add_keeping(
     routes: APIRouter,
-    database: Database,
+    mutations: Mutations,
     admit: Admit,
     clock: Clock,
     settings: Settings,
@@ -108,7 +112,7 @@ def add_keeping(
     @routes.delete("/{session_id}", status_code=204)
     async def close_session(session_id: UUID, guest: Annotated[Guest, Depends(admit)]) -> None:
         """End the caller's session; 410 `BFF.SESSION_ENDED` for one that has ended, with the reason."""
-        async with database.transaction(guest.tenant_id) as tx:
+        async with mutations.by(guest) as tx:
             await sessions.close(tx, guest, session_id, settings.limits, clock.now())
 
     @routes.post("/{session_id}/heartbeat")
@@ -121,7 +125,7 @@ def add_keeping(
         tenant_disabled) that a new session is needed.
         """
         unseen = behind(guest, body.cursor)
-        async with database.transaction(guest.tenant_id) as tx:
+        async with mutations.by(guest) as tx:
             session = await sessions.beat(tx, guest, session_id, body, unseen, settings.limits, clock.now())
         spread = random.uniform(0.9, 1.1)  # noqa: S311  # spreads heartbeats, no secret
         return {

@@ -9,8 +9,10 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from chassis.errors import Transient
 from chassis.telemetry import inject
-from services.bff.api import BASE, Admit
+from services.bff.admission import Admit
+from services.bff.api import BASE
 from services.bff.door import Guest
+from services.bff.mutations import Mutations
 
 SyncVerb = Literal["handshake", "pull", "push"]
 PASSED_BACK = ("content-type", "retry-after")
@@ -20,7 +22,7 @@ class SyncUnavailable(Transient):
     """Sync did not answer."""
 
 
-def router(admit: Admit, sync: httpx.AsyncClient) -> APIRouter:
+def router(mutations: Mutations, admit: Admit, sync: httpx.AsyncClient) -> APIRouter:
     """`sync` reaches the service sync and proves that it is we who speak."""
     routes = APIRouter(prefix=f"{BASE}/sync", tags=["sync"])
 
@@ -28,6 +30,8 @@ def router(admit: Admit, sync: httpx.AsyncClient) -> APIRouter:
     async def forward(verb: SyncVerb, request: Request, guest: Annotated[Guest, Depends(admit)]) -> Response:
         """Hand a step of replication through to sync, as this member on this device; sync's answer comes back as it is."""
         headers = {"content-type": "application/json", "Tenantry-Principal": principal_of(guest)}
+        async with mutations.by(guest):
+            pass  # the effect is sync's, which takes an action once; here the proof is used up
         traceparent, _ = inject()
         if traceparent is not None:
             headers["traceparent"] = traceparent
@@ -36,7 +40,7 @@ def router(admit: Admit, sync: httpx.AsyncClient) -> APIRouter:
         except httpx.HTTPError as error:
             raise SyncUnavailable(f"sync cannot be reached: {error!r}") from error
         kept = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
-        return Response(answer.content, answer.status_code, {**kept, "DPoP-Nonce": admit.door.nonce()})
+        return Response(answer.content, answer.status_code, kept)
 
     return routes
 

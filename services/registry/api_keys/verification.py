@@ -6,9 +6,10 @@ from typing import Any
 
 from chassis.clock import Clock
 from chassis.db import Database
+from chassis.memory import Liveness
 from services.registry.api_keys import store
 from services.registry.api_keys.format import is_well_formed
-from services.registry.api_keys.memory import Liveness, Memory
+from services.registry.api_keys.memory import Memory
 from services.registry.api_keys.model import TELLS_NOTHING, Asked, Code, KnownKey, judge, keep_seconds
 from services.registry.api_keys.peppers import Peppers
 from services.registry.api_keys.uses import Uses

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from chassis.auth import Authenticate
+from chassis.bound_tokens import challenge_for
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.etags import etag_of
 from chassis.guards import needs
 from chassis.idempotency import Keyed, once
+from chassis.step_up import require_second_factor
 from contracts.capabilities import Capability
 from contracts.claims import Claims
 from contracts.roles import BackofficeRole
@@ -56,7 +58,7 @@ def add_enrolment(
     @routes.post("/challenges", status_code=201)
     async def challenge(request: Request, claims: Annotated[Claims, enroller], key: Keyed) -> Response:
         """A text to sign with the device key, good once and for `expires_in` seconds. Needs a second factor."""
-        devices.require_second_factor(claims)
+        require_second_factor(claims, challenge_for(claims))
         tenant_id, seconds = tenant_of(claims), settings.challenge_seconds
         async with database.transaction(tenant_id) as tx:
 
@@ -71,7 +73,7 @@ def add_enrolment(
         body: DeviceIn, request: Request, claims: Annotated[Claims, enroller], key: Keyed
     ) -> Response:
         """Register a device's public key by the signed challenge, at a property of the member. Needs a second factor."""
-        devices.require_second_factor(claims)
+        require_second_factor(claims, challenge_for(claims))
         tenant_id, asked = tenant_of(claims), devices.NewDevice(**body.model_dump())
         async with database.transaction(tenant_id) as tx:
 

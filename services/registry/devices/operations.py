@@ -16,7 +16,6 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from chassis import outbox
-from chassis.auth import InsufficientAuthentication
 from chassis.db import ReadTx, Tx
 from chassis.dpop import PRIVATE_PARTS, thumbprint
 from chassis.errors import Forbidden
@@ -30,8 +29,6 @@ from services.registry.properties import store as properties
 from services.registry.tenants import operations as tenants
 from services.registry.tenants.model import Ladder
 
-STRONG_ACR = frozenset({"mfa", "2", "phr", "phrh"})
-
 
 @dataclass(frozen=True, slots=True)
 class NewDevice:
@@ -44,12 +41,6 @@ class NewDevice:
     os: str
     property: str
     cohort: BackofficeRole
-
-
-def require_second_factor(claims: Claims) -> None:
-    """Raises InsufficientAuthentication (RFC 9470)."""
-    if claims.acr not in STRONG_ACR:
-        raise InsufficientAuthentication("enrolling a device needs a sign-in with a second factor")
 
 
 async def challenge(tx: Tx, tenant_id: UUID, member_id: str, now: datetime, seconds: int) -> str:

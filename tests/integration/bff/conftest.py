@@ -16,7 +16,7 @@ from services.registry.tenants import operations as tenants
 from services.registry.tenants.model import Ladder
 from tests.infra import Databases, TestNats, TestPostgres
 from tests.integration.bff.desk import Desk
-from tests.integration.bff.stage import LARGE, SMALL, Bff, Issuer, Stage, nowhere
+from tests.integration.bff.stage import LARGE, SMALL, TWIN, Bff, Issuer, Stage, nowhere
 
 NewDesk = Callable[..., Awaitable[Desk]]
 
@@ -83,6 +83,37 @@ async def bff_data(postgres: TestPostgres, bff_database: str) -> AsyncIterator[D
     await databases.close()
 
 
+@pytest.fixture(scope="session")
+def twins(stage: Stage) -> tuple[Bff, Bff]:
+    """Two processes behind one public address, which remember what they may."""
+
+    async def start() -> tuple[Bff, Bff]:
+        left, right = [await stage.start_bff(name, stage.registry_url, TWIN) for name in ("left", "right")]
+        return left, right
+
+    return asyncio.run(start())
+
+
+@pytest.fixture
+async def registry(postgres: TestPostgres, bff_database: str) -> AsyncIterator[Database]:
+    databases = Databases(postgres, bff_database)
+    yield await databases.open("registry")
+    await databases.close()
+
+
+@pytest.fixture
+async def desk(registry: Database, new_desk: NewDesk) -> Desk:
+    """Of a tenant that the registry knows."""
+    found = await new_desk()
+    tenant = found.tenant_id
+    asked = tenants.NewTenant(f"t-{tenant.hex[-12:]}", "Hotel", "real", "en", "Europe/Berlin", None)
+    async with registry.transaction(tenant) as tx:
+        await tenants.start_trial(
+            tx, tenant, asked, str(tenant), f"org-{tenant}", datetime.now(UTC), Ladder()
+        )
+    return found
+
+
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with http_client(timeout=20.0) as client:
@@ -102,23 +133,3 @@ def new_desk(stage: Stage, bff_data: Database) -> NewDesk:
 @pytest.fixture
 def logs(stage: Stage) -> Path:
     return stage.folder
-
-
-@pytest.fixture
-async def registry(postgres: TestPostgres, bff_database: str) -> AsyncIterator[Database]:
-    databases = Databases(postgres, bff_database)
-    yield await databases.open("registry")
-    await databases.close()
-
-
-@pytest.fixture
-async def hotel(registry: Database, new_desk: NewDesk) -> Desk:
-    """Of a tenant that the registry knows."""
-    found = await new_desk()
-    tenant = found.tenant_id
-    asked = tenants.NewTenant(f"t-{tenant.hex[-12:]}", "Hotel", "real", "en", "Europe/Berlin", None)
-    async with registry.transaction(tenant) as tx:
-        await tenants.start_trial(
-            tx, tenant, asked, str(tenant), f"org-{tenant}", datetime.now(UTC), Ladder()
-        )
-    return found

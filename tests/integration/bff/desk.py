@@ -148,8 +148,17 @@ class Desk:
         kept = {name: value for name, value in told.items() if value is not None}
         return self.issuer.sign(kept, now, seconds)
 
-    def proof(self, method: str, url: str, token: str, *, key: ECKey | None = None, **claims: object) -> str:
-        """A proof for one request; a claim that is None is left out."""
+    def proof(
+        self,
+        method: str,
+        url: str,
+        token: str,
+        *,
+        key: ECKey | None = None,
+        header: dict[str, Any] | None = None,
+        **claims: object,
+    ) -> str:
+        """A proof for one request; a claim that is None is left out, `header` goes over what is right."""
         signer = key or self.key
         said: dict[str, object] = {
             "jti": uuid.uuid4().hex,
@@ -161,8 +170,8 @@ class Desk:
             **claims,
         }
         kept = {name: value for name, value in said.items() if value is not None}
-        header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": signer.as_dict(private=False)}
-        return jwt.encode(header, kept, signer)
+        head = {"typ": "dpop+jwt", "alg": "ES256", "jwk": signer.as_dict(private=False), **(header or {})}
+        return jwt.encode(head, kept, signer)
 
     async def learn_nonce(self, http: httpx.AsyncClient, url: str) -> None:
         """A refusal of the door carries the nonce; so does every answer of the stream's listener."""

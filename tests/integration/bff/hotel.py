@@ -8,6 +8,7 @@ import orjson
 
 from chassis.clock import ManualClock
 from chassis.db import Database, Tx
+from chassis.dpop import Proof
 from chassis.ids import uuid7
 from contracts.bff import SessionClosedV1
 from contracts.claims import Claims
@@ -29,7 +30,9 @@ class Hotel:
         self.part = SessionLimits(database, self.clock, LIMITS)
         claims = Claims("m1", "t", frozenset({"bff"}), 2**40, tenant_id=uuid7())
         assert claims.tenant_id is not None
-        self.guest = Guest(claims, claims.tenant_id, uuid7(), "m1", Scope(frozenset({"h"}), frozenset()))
+        self.guest = Guest(
+            claims, claims.tenant_id, uuid7(), "m1", Scope(frozenset({"h"}), frozenset()), Proof("k", "j", 0)
+        )
 
     async def open(self) -> UUID:
         asked = SimpleNamespace(property="h", app_version="1", os="os")

@@ -26,8 +26,16 @@ from tests.infra import ServiceDsns, TestNats, eventually, free_port
 CHECKOUT = Path(__file__).parents[3]
 BASE = "/bff/backoffice/v1"
 STREAM = f"{BASE}/sse/stream"
-LARGE = {"RING_BYTES": "67108864", "STREAM_HEARTBEAT": "0.5", "DRAIN_SECONDS": "5"}
+LARGE = {
+    "RING_BYTES": "67108864",
+    "STREAM_HEARTBEAT": "0.5",
+    "DRAIN_SECONDS": "5",
+    "DIRECTORY_SECONDS": "0",  # tests change the directory under the door without a word in the feed
+}
 """Keeps all that a test says in its rings."""
+ORIGIN = "https://bff.example"
+TWIN = {**LARGE, "DIRECTORY_SECONDS": "30", "PUBLIC_ORIGIN": ORIGIN, "STREAM_ORIGIN": ORIGIN}
+"""One of several behind one address; remembers what it may."""
 SMALL = {
     **LARGE,
     "RING_BYTES": "4000",
@@ -78,6 +86,10 @@ class Process:
             stdout=self._log,
             stderr=self._log,
         )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -137,10 +149,12 @@ class Stage:
         await bus.close()
         await database.close()
 
-    async def start_bff(self, name: str, registry_url: str, options: dict[str, str]) -> Bff:
+    async def start_bff(
+        self, name: str, registry_url: str, options: dict[str, str], module: str = "services.bff"
+    ) -> Bff:
         api, stream = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
         environment = self._environment(api, stream, registry_url, options)
-        found = Bff(api, stream, self._start("services.bff", environment, name))
+        found = Bff(api, stream, self._start(module, environment, name))
         await eventually(lambda: answers(f"{api}/readyz"), 30, f"{name} ready")
         await eventually(lambda: answers(f"{stream}/livez"), 30, f"{name} listening")
         return found

@@ -19,20 +19,20 @@ async def test_a_floor_reaches_open_streams_and_is_told_to_those_that_open_later
     large: Bff,
     small: Bff,
     http: httpx.AsyncClient,
-    hotel: Desk,
+    desk: Desk,
     new_desk: NewDesk,
     stage: Stage,
     registry: Database,
 ) -> None:
     """On every process."""
-    old, older = hotel, await new_desk(tenant_id=hotel.tenant_id)
-    for desk, version in ((old, "4.1.0"), (older, "3.0.0")):
-        await open_session(large, http, desk, app_version=version, os="Windows 11")
+    old, older = desk, await new_desk(tenant_id=desk.tenant_id)
+    for each, version in ((old, "4.1.0"), (older, "3.0.0")):
+        await open_session(large, http, each, app_version=version, os="Windows 11")
     async with connected(http, old, large) as first, connected(http, older, small) as second:
         for line in (first, second):
             await line.opened()
         assert told(first) == told(second) == []
-        await set_floor(registry, "windows", hotel.tenant_id)
+        await set_floor(registry, "windows", desk.tenant_id)
         await stage.say_settings()
         await eventually(lambda: bool(told(first)) and bool(told(second)), 5, "a word on their versions")
         assert (told(first), told(second)) == (["version.advisory"], ["version.blocked"])
@@ -44,13 +44,13 @@ async def test_a_floor_reaches_open_streams_and_is_told_to_those_that_open_later
 
 
 async def test_a_floor_that_comes_into_force_later_is_told_then_without_another_word_from_anybody(
-    large: Bff, http: httpx.AsyncClient, hotel: Desk, stage: Stage, registry: Database
+    large: Bff, http: httpx.AsyncClient, desk: Desk, stage: Stage, registry: Database
 ) -> None:
-    await open_session(large, http, hotel, app_version="3.0.0", os="Windows 11")
-    async with connected(http, hotel, large) as line:
+    await open_session(large, http, desk, app_version="3.0.0", os="Windows 11")
+    async with connected(http, desk, large) as line:
         await line.opened()
         soon = datetime.now(UTC) + timedelta(seconds=4)
-        await set_floor(registry, "windows", hotel.tenant_id, replace(FLOOR, effective_at=soon))
+        await set_floor(registry, "windows", desk.tenant_id, replace(FLOOR, effective_at=soon))
         await stage.say_settings()
         await eventually(lambda: told(line) == ["version.advisory"], 3, "a word of advice")
         await eventually(lambda: told(line)[-1] == "version.blocked", 20, "the floor in force")

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from chassis.db import Database, Tx
+from chassis.dpop import Proof
 from contracts.bff import SessionClosedV1
 from contracts.claims import Claims
 from contracts.registry import MemberDeactivatedV1
@@ -78,7 +79,7 @@ async def test_an_older_word_changes_nothing(
 def guest_of(desk: Desk) -> Guest:
     claims = Claims(desk.member_id, "t", frozenset({"bff"}), 2**40, tenant_id=desk.tenant_id)
     scope = Scope(frozenset(desk.properties), frozenset(desk.roles))
-    return Guest(claims, desk.tenant_id, desk.device_id, desk.member_id, scope)
+    return Guest(claims, desk.tenant_id, desk.device_id, desk.member_id, scope, Proof(desk.jkt, "j", 0))
 
 
 async def opening(tx: Tx, desk: Desk) -> None:

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chassis.bus import Bus
 from chassis.db import Database
 from chassis.service_tokens import ServiceTokens
 from contracts import http_examples
@@ -292,7 +293,8 @@ async def test_nothing_of_it_is_older_than_the_cursor(
 def unreachable() -> Directory:
     """Of a registry that nobody should ask."""
     key = json.dumps(new_key().as_dict(private=True))
-    return Directory(cast("Database", None), nowhere(), ServiceTokens(nowhere(), "bff", key))
+    tokens, silent = ServiceTokens(nowhere(), "bff", key), Bus("bff", nowhere(), "")
+    return Directory(cast("Database", None), silent, nowhere(), tokens, seconds=0)
 
 
 ANSWERS = http_examples.read("registry")

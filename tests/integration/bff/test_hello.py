@@ -28,7 +28,7 @@ async def test_a_stream_opens_with_everything_that_a_client_needs_to_come_back(
     assert line.head.startswith(b"HTTP/1.1 200 OK\r\n")
     for header in (b"Content-Type: text/event-stream; charset=utf-8", b"Cache-Control: no-store"):
         assert header in line.head
-    assert f"DPoP-Nonce: {desk.nonces[large.stream]}".encode() in line.head
+    assert line.head.count(b"DPoP-Nonce: ") == 1
     hello = line.hello
     assert set(hello) == {"conn", "generation", "epoch", "head", "exp", "hb", "limits", "last"}
     assert line.cursor == f"{hello['epoch']}-{hello['head']}"

@@ -5,7 +5,6 @@ import uuid
 from typing import Any
 
 import httpx
-import pytest
 
 from chassis.db import Database
 from tests.infra import eventually
@@ -16,11 +15,6 @@ from tests.integration.bff.test_sessions import BEAT, open_session
 from tests.integration.registry.switching import set_flag, set_floor
 
 SWITCH = "bff_backoffice_enabled"
-
-
-@pytest.fixture
-def desk(hotel: Desk) -> Desk:
-    return hotel
 
 
 async def switch(stage: Stage, registry: Database, desk: Desk, *, on: bool | None) -> None:

@@ -157,16 +157,16 @@ async def test_a_poll_in_a_desk_session_ends_with_it(
 
 
 async def test_a_poll_that_waits_while_its_tenant_is_switched_off_is_told_so(
-    large: Bff, http: httpx.AsyncClient, hotel: Desk, stage: Stage, registry: Database
+    large: Bff, http: httpx.AsyncClient, desk: Desk, stage: Stage, registry: Database
 ) -> None:
-    start = (await poll(http, hotel, large)).headers["feed-next"]
-    waiting = asyncio.create_task(poll(http, hotel, large, start, wait=25))
+    start = (await poll(http, desk, large)).headers["feed-next"]
+    waiting = asyncio.create_task(poll(http, desk, large, start, wait=25))
     await eventually(lambda: is_waiting(waiting), what="the poll to wait")
-    await switch(stage, registry, hotel, on=False)
+    await switch(stage, registry, desk, on=False)
     answer = await asyncio.wait_for(waiting, 10)
     assert [word["event"] for word in answer.json()["control"]] == ["tenant.disabled"]
     assert answer.json()["events"] == []
-    await switch(stage, registry, hotel, on=None)
+    await switch(stage, registry, desk, on=None)
 
 
 async def is_waiting(task: asyncio.Task[httpx.Response]) -> bool:

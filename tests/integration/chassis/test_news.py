@@ -19,7 +19,7 @@ class Heard(News):
     def __init__(self, bus: Bus) -> None:
         self.numbers: list[int] = []
         super().__init__(
-            bus, "REGISTRY", SUBJECTS, lambda headers, _: self.numbers.append(int(headers["ce-sequence"]))
+            bus, "REGISTRY", SUBJECTS, lambda _, headers: self.numbers.append(int(headers["ce-sequence"]))
         )
 
 

@@ -19,6 +19,7 @@ from services.registry.api_keys.peppers import Peppers
 from services.registry.devices import api as devices
 from services.registry.identity import IdentityUnavailable, MemberState, NewMember
 from services.registry.members import api as members
+from services.registry.members.callers import deactivated_in
 from services.registry.members.pushes import MemberPusher
 from services.registry.projects import api as projects
 from services.registry.properties import api as properties
@@ -130,7 +131,7 @@ class Office:
 @contextlib.asynccontextmanager
 async def office(life: Life) -> AsyncIterator[Office]:
     callers, provider, settings = Callers(), Provider(), settings_of()
-    authenticate, tokens = Authenticate(callers), PageTokens(b"made-up")
+    authenticate, tokens = Authenticate(callers, deactivated_in(life.database)), PageTokens(b"made-up")
     shared = (life.database, authenticate)
     app = create_api(
         service="registry",

@@ -80,6 +80,25 @@ async def test_a_deactivated_member_has_nothing_gets_no_mail_and_is_changed_no_m
     assert office.provider.members[member] == MemberState(["LEGAL"], [], [], is_active=False)
 
 
+async def test_the_token_of_a_deactivated_member_ends_at_once_and_counts_again_when_it_is_back(
+    office: Office,
+) -> None:
+    boss, other = [await office.new_member(name, org_roles=["IT_ADMIN"]) for name in ("ann", "bob")]
+    tokens = [
+        office.callers.add(sub=who, tenant_id=office.tenant_id, org_roles=frozenset({"IT_ADMIN"}))
+        for who in (boss, other)
+    ]
+    assert [(await office.get("/members", who=who)).status_code for who in tokens] == [200, 200]
+    at = f"/members/{boss}"
+    await office.done("DELETE", at, of=at)
+    answer = await office.get("/members", who=tokens[0])
+    check_problem(answer, 401, "CHASSIS.UNAUTHORIZED")
+    assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    assert (await office.get("/members", who=tokens[1])).status_code == 200
+    await office.new_member("ann", org_roles=["IT_ADMIN"])
+    assert (await office.get("/members", who=tokens[0])).status_code == 200
+
+
 async def test_who_is_added_again_comes_back_as_what_is_said_now(office: Office) -> None:
     await office.new_properties("harbour")
     member = await office.new_member("ann", org_roles=["LEGAL"])

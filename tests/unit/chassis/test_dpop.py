@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from typing import Any
 
 import pytest
@@ -10,7 +11,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from chassis.dpop import DpopError, Nonces, Proof, ReplayMemory, b64url, thumbprint, verify_proof
+from chassis.dpop import (
+    DpopError,
+    Nonces,
+    Proof,
+    ProofChecks,
+    ReplayMemory,
+    b64url,
+    challenge,
+    thumbprint,
+    verify_proof,
+)
 
 RFC_HEADER = (
     "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJ"
@@ -127,6 +138,7 @@ def test_es384_and_eddsa_are_accepted() -> None:
     for alg, jwk, signer in (
         ("ES384", jwk_of(big), lambda data: sign(big, data)),
         ("EdDSA", ed_jwk, ed.sign),
+        ("Ed25519", ed_jwk, ed.sign),
     ):
         head, body, _ = made(header={"alg": alg, "jwk": jwk}).split(".")
         proof = f"{head}.{body}.{b64url(signer(f'{head}.{body}'.encode()))}"
@@ -143,6 +155,7 @@ def test_es384_and_eddsa_are_accepted() -> None:
         (made(header={"alg": ["ES256"]}), "alg"),
         (made(header={"alg": "ES384"}), "jwk"),
         (made(header={"alg": "EdDSA"}), "jwk"),
+        (made(header={"alg": "Ed25519"}), "jwk"),
         (made(header={"jwk": None}), "jwk"),
         (made(header={"jwk": "me"}), "jwk"),
         (made(header={"jwk": {**JWK, "x": "AAAA"}}), "jwk"),
@@ -255,6 +268,48 @@ def test_the_memory_is_bounded() -> None:
     assert len(replay) <= 101
 
 
+def test_a_proof_without_nonce_counts_once_in_a_memory_that_overflows() -> None:
+    replay = ReplayMemory(most=4)
+    verified(made(jti="first"), replay=replay)
+    for number in range(6):
+        replay.is_first("k", str(number), NOW + number)
+    with pytest.raises(DpopError) as refused:
+        verified(made(jti="first"), replay=replay, now=NOW + 6)
+    assert refused.value.needs_nonce
+
+
+@pytest.mark.parametrize(
+    ("because", "error"),
+    [("binding", "invalid_token"), ("replay", "invalid_dpop_proof"), ("typ", "invalid_dpop_proof")],
+)
+def test_the_challenge_says_whose_fault_it_is(because: str, error: str) -> None:
+    assert DpopError(because, "").error == error
+    assert DpopError(because, "", needs_nonce=True).error == "use_dpop_nonce"
+    assert challenge(error, max_age="5") == {
+        "WWW-Authenticate": f'DPoP error="{error}", max_age="5", algs="ES256 ES384 EdDSA Ed25519"'
+    }
+
+
+def test_a_server_that_starts_again_takes_no_nonce_from_before_and_then_the_one_that_it_gives() -> None:
+    def is_taken(server: ProofChecks, nonce: str, jti: str) -> bool:
+        proof, about = made(nonce=nonce, jti=jti), {"access_token": RFC_ACCESS_TOKEN}
+        try:
+            server.check([proof], method="GET", url=URL, expected_jkt=thumbprint(JWK), **about)
+        except DpopError as refused:
+            return not refused.needs_nonce
+        return True
+
+    before = ProofChecks(b"s", demands_nonce=True)
+    nonce, given_at = before.nonce(), time.time()
+    while time.time() < given_at + 0.005:
+        pass
+    after = ProofChecks(b"s", demands_nonce=True)
+    assert is_taken(before, nonce, "j1")
+    assert not is_taken(after, nonce, "j1")
+    assert is_taken(after, after.nonce(), "j2")
+    assert is_taken(before, after.nonce(), "j3"), "a client may go from one process to the other"
+
+
 def test_a_demanded_nonce_is_asked_for() -> None:
     with pytest.raises(DpopError) as refused:
         verified(made(), demand_nonce=True)
@@ -262,7 +317,10 @@ def test_a_demanded_nonce_is_asked_for() -> None:
 
 
 def test_nonces_of_the_present_and_the_previous_minute_are_valid() -> None:
-    assert NONCES.is_valid(NONCES.current(NOW), NOW)
-    assert NONCES.is_valid(NONCES.current(NOW - 60), NOW)
-    assert not NONCES.is_valid(NONCES.current(NOW - 120), NOW)
-    assert not Nonces(b"t" * 32).is_valid(NONCES.current(NOW), NOW)
+    given = {ago: Nonces(b"s" * 32).current(NOW - ago) for ago in (0, 60, 120)}
+    assert {ago: NONCES.is_valid(nonce, NOW) for ago, nonce in given.items()} == {
+        0: True,
+        60: True,
+        120: False,
+    }
+    assert not Nonces(b"t" * 32).is_valid(given[0], NOW)

@@ -261,6 +261,30 @@ async def test_too_many_requests_at_once_are_refused_but_health_is_told() -> Non
         assert (await client.get("/v1/origin")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/origin", 200),
+        ("/v1/nowhere", 404),
+        ("/v1/taken", 409),
+        ("/v1/parcels/x", 422),
+        ("/v1/broken", 500),
+        ("/v1/away", 503),
+        ("/v1/slow", 504),
+    ],
+)
+async def test_what_goes_with_every_answer_goes_with_every_answer(path: str, status: int) -> None:
+    said = {"DPoP-Nonce": "n", "Cache-Control": "no-store"}
+    async with client_of(application(request_seconds=0.2, says=lambda: said)) as client:
+        answer = await client.get(path)
+        assert answer.status_code == status
+        assert {name: answer.headers.get_list(name) for name in said} == {
+            name: [value] for name, value in said.items()
+        }
+        full = await client.post("/v1/raw", content=b"x" * (MAX_BODY + 1))
+        assert (full.status_code, full.headers["dpop-nonce"]) == (413, "n")
+
+
 async def test_a_request_continues_the_callers_trace_and_names_its_origin(api: httpx.AsyncClient) -> None:
     answer = (await api.get("/v1/origin", headers={"traceparent": TRACEPARENT, "x-request-id": "r-1"})).json()
     assert answer["correlation"] == "r-1"

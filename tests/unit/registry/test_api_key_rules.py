@@ -157,12 +157,12 @@ def test_what_was_said_while_the_database_was_asked_is_not_overwritten(about: st
     if about == "tenant":
         headers["ce-subject"] = f"tenant/{known.tenant_id}"
     load = memory.begin(line, 0.0)
-    memory.hear(headers, b"")
+    memory.hear("", headers)
     memory.end(load, b"d", known, line)
     assert memory.get(b"d", line, 1.0) is None
     remembered(memory, line, known)
     assert memory.get(b"d", line, 1.0) == known, "a look that began later is good"
-    memory.hear(headers, b"")
+    memory.hear("", headers)
     assert memory.get(b"d", line, 1.0) is None
 
 
@@ -184,11 +184,11 @@ def test_news_of_one_key_leaves_the_others_and_news_of_a_tenant_takes_all_of_its
     keys = [known_key(tenant_id=tenant_id) for _ in range(3)] + [known_key()]
     for digest, known in zip(b"abcd", keys, strict=True):
         remembered(memory, line, known, bytes([digest]))
-    memory.hear({"ce-subject": f"api_key/{keys[0].key_id}", "ce-tenantid": str(tenant_id)}, b"")
+    memory.hear("", {"ce-subject": f"api_key/{keys[0].key_id}", "ce-tenantid": str(tenant_id)})
     assert [memory.get(bytes([digest]), line, 1.0) is not None for digest in b"abcd"] == [
         False, True, True, True,
     ]  # fmt: skip
-    memory.hear({"ce-subject": f"tenant/{tenant_id}", "ce-tenantid": str(tenant_id)}, b"")
+    memory.hear("", {"ce-subject": f"tenant/{tenant_id}", "ce-tenantid": str(tenant_id)})
     assert [memory.get(bytes([digest]), line, 1.0) is not None for digest in b"abcd"] == [
         False, False, False, True,
     ]  # fmt: skip
@@ -201,5 +201,5 @@ def test_memory_is_bounded_and_keeps_no_names_of_what_it_forgot() -> None:
         memory.get(bytes([0]), line, 1.0)
     assert len(memory) == 3
     assert memory.get(bytes([0]), line, 1.0) is not None, "what is used stays"
-    assert len(memory._digests) == 6
+    assert len(memory._keys) == 6
     assert not memory._loads
