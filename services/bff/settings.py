@@ -42,7 +42,7 @@ class Settings(ServiceSettings):
     rings_bytes: int = 512 * 1024 * 1024
     """Of frames kept in all."""
     max_streams: int = Field(default=20_000, ge=1)
-    attach_rate: float = Field(default=1_000, gt=0)
+    attach_rate: float = Field(default=2_000, gt=0)
     """Streams opened in a second; so many also at once after a quiet time. The others are sent away with a time."""
     max_polls: int = Field(default=300, ge=1)
     """Requests that wait for news at once; fewer than requests at all."""
