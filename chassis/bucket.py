@@ -10,9 +10,9 @@ from typing import Any
 
 import nats.errors
 import nats.js.errors
-import orjson
 from nats.aio.msg import Msg
 
+from chassis import direct
 from chassis.bus import Bus, BusUnavailable
 
 AT_ONCE = 500
@@ -49,15 +49,13 @@ class Bucket:
         """
         found: dict[str, Entry] = {}
         after, pending = 0, 1
-        try:
-            while pending:
-                page, pending = await self._page(after + 1)
-                for key, entry in page:
-                    found[key] = entry
-                    after = entry.revision
-                pending = pending if page else 0
-        except (nats.errors.Error, OSError, TimeoutError) as error:
-            raise BusUnavailable(f"{self._stream}: {error!r}") from error
+        while pending:
+            page, pending = await direct.page(self.bus, self._stream, f"{self.prefix}>", after + 1, AT_ONCE)
+            for message in page:
+                headers: dict[str, Any] = message.headers or {}
+                after = int(headers["Nats-Sequence"])
+                found[headers["Nats-Subject"].removeprefix(self.prefix)] = Entry(after, data_of(message))
+            pending = pending if page else 0
         return found
 
     async def put(self, key: str, data: bytes, revision: int) -> int:
@@ -90,29 +88,6 @@ class Bucket:
         except (nats.errors.Error, OSError, TimeoutError) as error:
             raise BusUnavailable(f"{key}: {error!r}") from error
         return int(stored.seq)
-
-    async def _page(self, start: int) -> tuple[list[tuple[str, Entry]], int]:
-        """Some keys from `start` on (NATS ADR-31, batched direct get), and how many are left behind them."""
-        if not self.bus.is_connected:
-            raise BusUnavailable("the bus is not connected")
-        inbox = self.bus.nc.new_inbox()
-        subscription = await self.bus.nc.subscribe(inbox)
-        page: list[tuple[str, Entry]] = []
-        try:
-            asked = {"batch": AT_ONCE, "seq": start, "next_by_subj": f"{self.prefix}>"}
-            await self.bus.nc.publish(f"$JS.API.DIRECT.GET.{self._stream}", orjson.dumps(asked), inbox)
-            while True:
-                message = await subscription.next_msg(ANSWER_SECONDS)
-                headers: dict[str, Any] = message.headers or {}
-                if (status := headers.get("Status")) is None:
-                    key = headers["Nats-Subject"].removeprefix(self.prefix)
-                    page.append((key, Entry(int(headers["Nats-Sequence"]), data_of(message))))
-                elif status in {"204", "404"}:
-                    return page, int(headers.get("Nats-Num-Pending", 0))
-                else:
-                    raise BusUnavailable(f"{self._stream}: {status} {headers.get('Description')}")
-        finally:
-            await subscription.unsubscribe()
 
 
 def data_of(message: Msg) -> bytes | None:

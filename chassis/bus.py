@@ -163,6 +163,12 @@ class Bus:
             raise BusUnavailable(f"{subject}: {error or type(error).__name__}") from error
         return bytes(answer.data)
 
+    async def tell(self, subject: str, data: bytes) -> None:
+        """Say it to whoever listens now; nobody answers, and it is lost while the bus is away."""
+        if self.is_connected:
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await self.nc.publish(subject, data)
+
     async def respond(self, subject: str, responder: Responder) -> None:
         """Answer `subject`, one process of the service per request; may be called before the bus is there."""
         self._responders.append((subject, responder))

@@ -17,6 +17,7 @@ from pathlib import Path
 MAY_PUBLISH = (
     "chassis/bucket.py",
     "chassis/bus.py",
+    "chassis/direct.py",
     "chassis/publisher.py",
     "chassis/pull.py",
     "chassis/rpc.py",
@@ -30,6 +31,8 @@ MAY_IMPORT_NATS = (
     "tenantry/",
     "deploy/",
     "services/bff/feed_reader.py",
+    "services/bff/past.py",
+    "services/bff/evictions.py",
 )
 MAY_READ_ENVIRONMENT = ("chassis/settings.py", "tenantry/", "tests/", "bench/", "scripts/")
 MUTATES_BY_PROOF = "services/bff/"

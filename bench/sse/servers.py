@@ -18,7 +18,7 @@ from tests.infra import eventually, free_port
 from tests.integration.bff.stage import STREAM, Stage
 
 CHECKOUT = Path(__file__).parents[2]
-OPTIONS = {"WARM_MESSAGES": "0"}
+OPTIONS = {"WARM_MESSAGES": "0", "ATTACH_RATE": "1000000"}
 ALL = "all"
 
 

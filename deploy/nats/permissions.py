@@ -17,6 +17,9 @@ CONSUMES: dict[str, tuple[str, ...]] = {
 SETTINGS_WRITER = "registry"
 """The service that alone writes the bucket of flags and version floors."""
 
+STREAM_NEWS = "rpc.bff.streams"
+"""Where the processes of the bff tell each other which streams were opened."""
+
 OPS = "ops"
 """The user that provisions streams and durables; no service has it."""
 
@@ -42,7 +45,7 @@ def permissions_of(service: str) -> Permissions:
     if service == "registry":
         publish.append(_listener(STREAMS[service]))
     if service == "bff":
-        publish += [f"{FEED_PREFIX}.>", *_own_stream(FEED), *_reader(FEED)]
+        publish += [f"{FEED_PREFIX}.>", *_own_stream(FEED), *_reader(FEED), STREAM_NEWS]
     subscribe = [f"_INBOX_{service}.>", f"rpc.{service}.>"]
     if service in (SETTINGS_WRITER, *settings.READERS):
         publish.append(f"$JS.API.DIRECT.GET.{settings.STREAM}")

@@ -33,6 +33,7 @@ ENCODED = frozenset({"entry", "Tenantry-Principal"})
 MADE_UP: dict[str, Any] = {
     "age_seconds": 0.5,
     "duration_ms": 12,
+    "exp": 1_799_054_100,
     "for_seconds": 42.0,
     "last_four": "upup",
     "next_seconds": 30.0,

@@ -18,8 +18,10 @@ from chassis.switches import Switches
 from chassis.watched import Watched
 from contracts import settings as bucket
 from contracts.subjects import FEED
+from services.bff import polling
 from services.bff.admission import Admit
 from services.bff.bootstrap import api as bootstrap
+from services.bff.controls import Controls
 from services.bff.devices import api as devices
 from services.bff.directory import Directory
 from services.bff.door import Door
@@ -40,6 +42,8 @@ from services.bff.tails import Tails
 
 SERVICE = "bff"
 SYNC_SECONDS = 20.0
+DRAIN_SHARE = 0.75
+"""Of the time that the process has for its end; the rest is for what is in flight."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -77,8 +81,9 @@ def compose(settings: Settings) -> Service:
     )
     reader = FeedReader(bus, hub, settings.warm_messages)
     desks = Desks(database, clock, settings.limits)
-    streams = Streams(hub, door, desks, bus, reader, Tails(hub, bus, database), settings)
-    watched.on_change(streams.settings_changed)
+    controls = Controls(hub, switches, clock)
+    streams = Streams(door, desks, bus, reader, Tails(hub, bus, database), controls, settings)
+    watched.on_change(controls.settings_changed)
     admit = Admit(door, settings.public_origin)
     snapshots = bootstrap.Snapshots(database, directory, settings.limits)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
@@ -88,12 +93,15 @@ def compose(settings: Settings) -> Service:
         bootstrap.router(admit, snapshots, clock, switches, reader.cursor),
         devices.router(database, admit, clock, page_tokens, settings.limits.interval),
         sync.router(mutations, admit, to_sync),
+        polling.router(streams, admit, settings),
     ]
     limits = SessionLimits(database, clock, settings.limits, every=settings.limits_seconds)
+    for_streams = settings.drain_seconds * DRAIN_SHARE
+    listener = StreamListener(streams, settings.host, settings.stream_port, for_streams)
     return shared.service(
         routers,
-        [watched, directory.news, reader, limits, mutations],
-        [StreamListener(streams, settings.host, settings.stream_port)],
+        [watched, directory.news, reader, controls, limits, mutations],
+        [listener],
         [to_sync.aclose, directory.close],
         pages(settings.stream_origin),
         says=says_nonce(door.nonce),

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,7 @@ LONGEST_TOKEN = 128
 """A subject of the feed has at most 200 characters."""
 
 
+@lru_cache(maxsize=10_000)
 def token(text: str) -> str:
     """An audience's name as one NATS subject token; two names never give the same one."""
     escaped = "".join(
@@ -60,6 +62,11 @@ def audience_of(body: Any) -> str | None:
     if kind is RecordChangedV1:
         return f"p.{token(body.scope.partition('/')[2])}"
     return None
+
+
+def is_personal(audience: str) -> bool:
+    """Whether it is one member's or one device's; all others are shared by many."""
+    return audience.startswith(("o.", "d."))
 
 
 def audiences_of(

@@ -7,3 +7,5 @@ COLD_REPLAYS = 16
 """At once per process; the others wait."""
 DISABLED_SECONDS = 30
 """So long a desktop waits before it knocks at a door that was switched off."""
+POLL_BYTES = 1_048_576
+"""About so much is in one answer to a poll."""

@@ -1,15 +1,14 @@
-"""Reads FEED: once per process into the hub, live; and, for a client from before our time, the past of one tenant."""
+"""Reads FEED once per process into the hub."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from uuid import UUID
 
 import nats.errors
-import nats.js.errors
 import structlog
 from nats.aio.msg import Msg
-from nats.js.api import ConsumerConfig, DeliverPolicy, RawStreamMsg, StreamInfo
+from nats.js.api import ConsumerConfig, DeliverPolicy, StreamInfo
 
 from chassis.bus import Bus, BusUnavailable
 from chassis.errors import Transient
@@ -21,7 +20,7 @@ from contracts.registry import (
     MemberScopeChangedV1,
     TenantArchivedV1,
 )
-from contracts.subjects import FEED, FEED_PREFIX, feed_subject
+from contracts.subjects import FEED, FEED_PREFIX
 from services.bff.frames import Cursor, event_frame
 from services.bff.hub import Hub
 from services.bff.ring import Entry
@@ -29,6 +28,7 @@ from services.bff.ring import Entry
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 0.2
+BEHIND_SECONDS = 0.01
 ENDS = {
     MemberScopeChangedV1.type: "resync",
     MemberJoinedV1.type: "resync",  # said again of a member that was added again, with another scope perhaps
@@ -47,10 +47,18 @@ class FeedNotRead(Transient):
 
 async def position_of(bus: Bus, warm_messages: int) -> tuple[str, int, int]:
     """(epoch, sequence to read behind, last sequence) of the stream. Raises BusUnavailable."""
-    info = await _stream_info(bus)
+    info = await stream_info(bus)
     created, state = info.created, info.state
     epoch = f"{int(created.timestamp() * 1000):x}" if created is not None else "0"
     return epoch, max(state.first_seq - 1, state.last_seq - warm_messages, 0), state.last_seq
+
+
+async def stream_info(bus: Bus) -> StreamInfo:
+    """Raises BusUnavailable."""
+    try:
+        return await bus.js.stream_info(FEED)
+    except (nats.errors.Error, OSError) as error:
+        raise BusUnavailable(f"{FEED}: {error!r}") from error
 
 
 class FeedReader:
@@ -60,7 +68,7 @@ class FeedReader:
 
     def __init__(self, bus: Bus, hub: Hub, warm_messages: int) -> None:
         self._bus = bus
-        self._hub = hub
+        self.hub = hub
         self._warm = warm_messages
         self.opened = asyncio.Event()
 
@@ -72,7 +80,7 @@ class FeedReader:
     def cursor(self) -> str:
         """Where this process stands. Raises FeedNotRead."""
         self.check_opened()
-        return str(Cursor(self._hub.epoch, self._hub.head))
+        return str(Cursor(self.hub.epoch, self.hub.head))
 
     async def run(self) -> None:
         while True:
@@ -88,13 +96,13 @@ class FeedReader:
     async def _follow(self) -> None:
         """Read one stream for as long as it is the same one: another by that name begins a new epoch."""
         epoch, start, last = await position_of(self._bus, self._warm)
-        self._hub.begin(epoch, start)
+        self.hub.begin(epoch, start)
         config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=start + 1)
         subscription = await self._bus.js.subscribe(
             f"{FEED_PREFIX}.>", stream=FEED, ordered_consumer=True, config=config, cb=self._take
         )
         try:
-            while self._hub.head < last and self._bus.is_connected:
+            while self.hub.head < last and self._bus.is_connected:
                 await asyncio.sleep(LOOK_SECONDS / 10)
             self.opened.set()
             await self._until_rebuilt(epoch)
@@ -115,80 +123,37 @@ class FeedReader:
                 looked_at = connections
 
     async def _take(self, message: Msg) -> None:
-        found = entry_of(message, self._hub.epoch)
+        found = entry_of(message, self.hub.epoch)
         if found is None:
-            self._hub.passed(message.metadata.sequence.stream)
-        else:
-            self._hub.take(*found, asyncio.get_running_loop().time())
-
-
-async def past_of(bus: Bus, hub: Hub, tenant_id: UUID, after: int, until: int) -> AsyncIterator[Entry]:
-    """The tenant's events behind `after` up to `until`, from the stream itself. Raises BusUnavailable."""
-    seq = after + 1
-    while seq <= until:
-        message = await _direct(bus, f"{FEED_PREFIX}.{tenant_id}.>", seq)
-        if message is None:
+            self.hub.passed(message.metadata.sequence.stream)
             return
-        found = message.seq or 0
-        if found > until:
-            return
-        headers = message.headers or {}
-        frame = event_frame(headers["feed-type"], message.data or b"", Cursor(hub.epoch, found))
-        yield Entry(found, headers["feed-audience"], int(headers["feed-n"]), frame)
-        seq = found + 1
+        while self.hub.is_behind:
+            await asyncio.sleep(BEHIND_SECONDS)
+        self.hub.take(*found, asyncio.get_running_loop().time())
 
 
-async def first_behind(bus: Bus, tenant_id: UUID, audience: str, seq: int) -> int | None:
-    """Number of the audience's first event behind `seq` that the stream holds. Raises BusUnavailable."""
-    found = await _direct(bus, feed_subject(tenant_id, audience), seq + 1)
-    return None if found is None else int((found.headers or {})["feed-n"])
-
-
-async def last_of(bus: Bus, tenant_id: UUID, audience: str) -> tuple[int, int] | None:
-    """(sequence, number) of the audience's last event that the stream holds. Raises BusUnavailable."""
-    found = await _direct(bus, feed_subject(tenant_id, audience), None)
-    return None if found is None else (found.seq or 0, int((found.headers or {})["feed-n"]))
-
-
-async def first_kept(bus: Bus) -> int:
-    """The oldest sequence that the stream still holds. Raises BusUnavailable."""
-    return int((await _stream_info(bus)).state.first_seq)
-
-
-async def _direct(bus: Bus, subject: str, seq: int | None) -> RawStreamMsg | None:
-    """The subject's first message from `seq` on, without one its last."""
-    try:
-        return await bus.js.get_msg(FEED, seq=seq, subject=subject, direct=True, next=seq is not None)
-    except nats.js.errors.NotFoundError:
-        return None
-    except (nats.errors.Error, OSError) as error:
-        raise BusUnavailable(f"{FEED}: {error!r}") from error
-
-
-async def _stream_info(bus: Bus) -> StreamInfo:
-    try:
-        return await bus.js.stream_info(FEED)
-    except (nats.errors.Error, OSError) as error:
-        raise BusUnavailable(f"{FEED}: {error!r}") from error
+def entry_from(headers: Mapping[str, str], data: bytes, seq: int, epoch: str) -> Entry:
+    """A message of the feed as it is written to streams. Raises KeyError, ValueError for what is none."""
+    type_ = headers["feed-type"]
+    ends = ENDS.get(type_, "")
+    return Entry(
+        seq,
+        headers["feed-audience"],
+        int(headers["feed-n"]),
+        event_frame(type_, data, Cursor(epoch, seq)),
+        ends,
+        headers.get("feed-reason", ends),
+        headers.get("feed-session", ""),
+        int(headers.get("feed-place", 0)),
+    )
 
 
 def entry_of(message: Msg, epoch: str) -> tuple[UUID, Entry] | None:
     """(tenant, entry) of a feed message; None for what is none."""
-    headers = message.headers or {}
     try:
         tenant_id = UUID(message.subject.split(".")[1])
         seq = message.metadata.sequence.stream
-        frame = event_frame(headers["feed-type"], message.data, Cursor(epoch, seq))
-        ends = ENDS.get(headers["feed-type"], "")
-        return tenant_id, Entry(
-            seq,
-            headers["feed-audience"],
-            int(headers["feed-n"]),
-            frame,
-            ends,
-            headers.get("feed-reason", ends),
-            headers.get("feed-session", ""),
-        )
+        return tenant_id, entry_from(message.headers or {}, message.data, seq, epoch)
     except (KeyError, ValueError, IndexError):
         log.exception("feed.unreadable", subject=message.subject)
         return None

@@ -32,6 +32,11 @@ def event_frame(type_: str, data: bytes, cursor: Cursor) -> bytes:
     return b"event: %b\ndata: %b\nid: %b\n\n" % (type_.encode(), data, str(cursor).encode())
 
 
+def data_of(frame: bytes) -> bytes:
+    """The JSON of a stored event."""
+    return frame[frame.index(b"\ndata: ") + 7 : frame.rindex(b"\nid: ")]
+
+
 def control_frame(type_: str, data: dict[str, object], cursor: Cursor | None = None) -> bytes:
     """A control event; with a cursor it also moves the client forward."""
     tail = b"id: %b\n\n" % str(cursor).encode() if cursor else b"\n"

@@ -1,10 +1,13 @@
 """The stream's own listener: a protocol that reads one request, then only writes.
 
-The door is asked in a short task; after that a connection has no task, queue or timer of its own.
+The door is asked in a short task; after that a connection has no task, queue, timer or parser of its own.
 """
 
 import asyncio
+import contextlib
 import random
+import socket
+from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
@@ -21,17 +24,41 @@ from services.bff.audiences import audiences_of
 from services.bff.bounds import MAX_HEADERS, MAX_URL, OPENING_SECONDS
 from services.bff.door import Guest, Knock
 from services.bff.frames import Cursor
-from services.bff.hub import Stream
+from services.bff.hub import Hub, Stream
 from services.bff.streams import Streams
 
 log = structlog.get_logger(__name__)
+TICK_SECONDS = 0.25
+SEND_BUFFER_BYTES = 131_072
+"""In the kernel per connection; more is kept by us, and bounded."""
+DEAD_SECONDS = 60
+"""What is unacknowledged for so long breaks the connection (TCP_USER_TIMEOUT, RFC 5482)."""
 
 
-class TransportSink:
-    """A transport as the hub's sink."""
+class Line(asyncio.Protocol):
+    """An open stream's side of its connection, and the hub's sink: of the request nothing is left."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    __slots__ = ("_hub", "_stream", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, hub: Hub) -> None:
         self._transport = transport
+        self._hub = hub
+        self._stream: Stream | None = None
+        # Low water at nothing: a parked reader goes on when all was taken.
+        transport.set_write_buffer_limits(high=hub.unsent_bytes, low=0)
+
+    def carry(self, stream: Stream) -> None:
+        """From here on the transport's news are the stream's."""
+        self._stream = stream
+        self._transport.set_protocol(self)
+
+    def resume_writing(self) -> None:
+        if self._stream is not None:
+            self._hub.drained(self._stream, asyncio.get_running_loop().time())
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
+        if self._stream is not None:
+            self._hub.detach(self._stream)
 
     def write(self, data: bytes) -> None:
         if not self._transport.is_closing():
@@ -48,18 +75,17 @@ class TransportSink:
 
 
 class StreamProtocol(asyncio.Protocol):
-    """One connection."""
+    """One connection until its stream is open: reads one request, asks the door, answers."""
 
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._headers: dict[str, list[str]] = {}
         self._size = 0
         self._url = b""
         self._transport: asyncio.Transport | None = None
         self._is_read = False
         self._task: asyncio.Task[None] | None = None
-        self._stream: Stream | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # a server's transport writes
@@ -67,8 +93,8 @@ class StreamProtocol(asyncio.Protocol):
         self._opening = loop.call_later(OPENING_SECONDS, self._give_up)
 
     def data_received(self, data: bytes) -> None:
-        if self._task is not None:
-            return  # the request was read; whatever follows is not ours
+        if self._is_read:
+            return  # whatever follows the request is not ours
         self._size += len(data)
         if self._size > MAX_HEADERS:
             self._refuse(
@@ -85,7 +111,17 @@ class StreamProtocol(asyncio.Protocol):
             )
             return
         if self._is_read:
-            self._task = asyncio.get_running_loop().create_task(self._open())
+            self._admit()
+
+    def _admit(self) -> None:
+        loop = asyncio.get_running_loop()
+        is_stream = self._url.startswith(STREAM_PATH.encode())
+        connections = self._streams.hub.connections
+        why = self._streams.admission.refusal(connections, loop.time()) if is_stream else None
+        if why is None:
+            self._task = loop.create_task(self._open())
+        else:
+            self._refuse(unavailable(self._language(), 10))
 
     def on_message_begin(self) -> None:
         if self._is_read:  # its headers would be taken for those of the first one
@@ -100,43 +136,19 @@ class StreamProtocol(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._is_read = True
 
-    def resume_writing(self) -> None:
-        if self._stream is not None:
-            self._streams.hub.drained(self._stream, asyncio.get_running_loop().time())
-
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         self._opening.cancel()
         if self._task is not None:
             self._task.cancel()
-        if self._stream is not None:
-            self._streams.hub.detach(self._stream)
 
     def header(self, name: str) -> str:
         return self._headers.get(name, [""])[0]
 
     async def _open(self) -> None:
-        language = problems.language_of(self.header("accept-language"))
+        admission, language = self._streams.admission, self._language()
+        admission.opening += 1
         try:
-            if len(self._url) > MAX_URL:
-                self._refuse(
-                    problems.problem(414, "CHASSIS.BAD_REQUEST", "The address is too long.", language)
-                )
-                return
-            path, query = address_of(self._url)
-            if path == "/livez":
-                self._refuse(Response(b'{"status":"alive"}', 200, media_type="application/json"))
-                return
-            if path != STREAM_PATH or self._parser.get_method() != b"GET":
-                self._refuse(
-                    problems.problem(404, "CHASSIS.NOT_FOUND", f"GET {STREAM_PATH} is here.", language)
-                )
-                return
-            hub = self._streams.hub
-            seen = Cursor(hub.epoch, hub.head)
-            guest = await self._streams.door.admit(self._knock(path))
-            cursor = self.header("last-event-id") or query.get("cursor", [""])[0]
-            session = await self._streams.desks.in_session(guest, query.get("session", [""])[0])
-            await self._begin(guest, session, cursor, seen)
+            await self._answer(language)
         except DomainError as error:
             self._refuse(
                 problems.problem(
@@ -145,13 +157,34 @@ class StreamProtocol(asyncio.Protocol):
             )
         except Transient as error:
             log.warning("stream.unavailable", error=str(error))
-            self._refuse(
-                problems.problem(503, "CHASSIS.UNAVAILABLE", str(error), language, {"Retry-After": "2"})
-            )
+            self._refuse(unavailable(language, 3))
         except Exception:
             # The last resort of a task that nobody awaits.
             log.exception("stream.failed")
-            self._refuse(problems.problem(500, "CHASSIS.INTERNAL", "Something broke on our side.", language))
+            self._refuse(problems.internal(language))
+        finally:
+            admission.opening -= 1
+            self._parser = self._task = None  # each holds this object, and would keep it until a collection
+
+    def _language(self) -> str:
+        return problems.language_of(self.header("accept-language"))
+
+    async def _answer(self, language: str) -> None:
+        if len(self._url) > MAX_URL:
+            self._refuse(problems.problem(414, "CHASSIS.BAD_REQUEST", "The address is too long.", language))
+            return
+        path, query = address_of(self._url)
+        if path == "/livez":
+            self._refuse(Response(b'{"status":"alive"}', 200, media_type="application/json"))
+            return
+        if path != STREAM_PATH or self._parser.get_method() != b"GET":
+            self._refuse(problems.problem(404, "CHASSIS.NOT_FOUND", f"GET {STREAM_PATH} is here.", language))
+            return
+        seen = self._streams.where()
+        guest = await self._streams.door.admit(self._knock(path))
+        cursor = self.header("last-event-id") or query.get("cursor", [""])[0]
+        session = await self._streams.desks.in_session(guest, query.get("session", [""])[0])
+        await self._begin(guest, session, cursor, seen)
 
     def _knock(self, path: str) -> Knock:
         return Knock(
@@ -167,19 +200,12 @@ class StreamProtocol(asyncio.Protocol):
         audiences = audiences_of(
             guest.member_id, guest.device_id, guest.scope.properties, guest.scope.backoffice_roles
         )
-        sink = TransportSink(self._transport)
-        # Low water at nothing: a parked reader goes on when all was taken.
-        self._transport.set_write_buffer_limits(high=self._streams.hub.unsent_bytes, low=0)
-        life = self._streams.life_of(guest.claims.expires_at)
-        now = asyncio.get_running_loop().time()
-        beat = self._streams.hub.beat_seconds * random.uniform(0.9, 1.1)  # noqa: S311  # spreads beats
-        stream = Stream(
-            guest.tenant_id, guest.device_id, audiences, sink, now + life, now + beat, seen.seq, session
-        )
+        line = Line(self._transport, self._streams.hub)
+        stream = self._streams.new_stream(guest, session, audiences, line, seen.seq)
         head = response_head(HTTPStatus.OK, {**STREAM_HEADERS, "DPoP-Nonce": self._streams.door.nonce()})
-        await self._streams.begin(stream, cursor, head, seen.epoch)
-        self._opening.cancel()
-        self._stream = stream
+        await self._streams.begin(stream, cursor, head, seen.epoch, self._opening.cancel)
+        line.carry(stream)  # before anything is awaited: what the transport says next is the stream's
+        await self._streams.evictions.tell(stream)
 
     def _give_up(self) -> None:
         if self._transport is not None:
@@ -220,29 +246,82 @@ def response_head(status: HTTPStatus, headers: dict[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
+def unavailable(language: str, most_seconds: int) -> Response:
+    """An honest no, with a time to come back that is spread."""
+    answer = problems.unavailable(language)
+    answer.headers["Retry-After"] = str(random.randint(1, most_seconds))  # noqa: S311  # spreads reconnects
+    return answer
+
+
 class StreamListener:
-    """A server of the runtime: accepts, ticks, and on stop sends everybody elsewhere."""
+    """A server of the runtime: accepts, drives the hub, and on stop sends everybody elsewhere, evenly over time.
+
+    `Streams` opens the streams; of it are used `hub door desks admission evictions origin where new_stream begin
+    stop_admitting drain`, so that a benchmark can give something smaller whose door lets everybody in.
+    """
 
     name = "stream-listener"
 
-    def __init__(self, streams: Streams, host: str, port: int) -> None:
+    def __init__(self, streams: Streams, host: str, port: int, drain_seconds: float = 0.0) -> None:
         self._streams = streams
         self._place = (host, port)
+        self._drain_seconds = drain_seconds
         self._stopping = asyncio.Event()
+        self._awake = asyncio.Event()
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: StreamProtocol(self._streams), *self._place, backlog=4096)
-        try:
-            while not self._stopping.is_set():
-                try:
-                    async with asyncio.timeout(1.0):
-                        await self._stopping.wait()
-                except TimeoutError:
-                    self._streams.hub.tick(loop.time())
-        finally:
-            server.close()
-            self._streams.drain()
+        await self._streams.evictions.listen()
+        with listening_socket(*self._place) as listening:
+            server = await loop.create_server(lambda: StreamProtocol(self._streams), sock=listening)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    sweeping = group.create_task(self._sweep())
+                    await self._tick(self._stopping.is_set)
+                    server.close()
+                    await self._drain()
+                    sweeping.cancel()
+            finally:
+                server.close()
+                self._streams.drain(1, 0)
+
+    async def _sweep(self) -> None:
+        """Give out what was said, as soon as it has waited for others."""
+        loop, hub = asyncio.get_running_loop(), self._streams.hub
+        hub.on_work = self._awake.set
+        while True:
+            wait = hub.step(loop.time())
+            if wait is None:
+                await self._awake.wait()
+                self._awake.clear()
+            else:
+                await asyncio.sleep(wait)
+
+    async def _tick(self, is_enough: Callable[[], bool]) -> None:
+        loop, hub = asyncio.get_running_loop(), self._streams.hub
+        while not is_enough():
+            while hub.tick(loop.time()):
+                await asyncio.sleep(0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await (asyncio.sleep(TICK_SECONDS) if self._stopping.is_set() else self._stopping.wait())
+
+    async def _drain(self) -> None:
+        """Those who are still here are served meanwhile."""
+        loop = asyncio.get_running_loop()
+        self._streams.stop_admitting()
+        end = loop.time() + self._drain_seconds
+        await self._tick(lambda: not self._streams.drain(TICK_SECONDS, end - loop.time()))
 
     async def stop(self) -> None:
         self._stopping.set()
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """What it accepts inherits: small kernel buffers, and an end of patience with who is gone without a word."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=4096)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_SECONDS * 1000)
+    return listening

@@ -73,3 +73,9 @@ returning n;
 -- name: tails_of
 select audience, n, changed_at from feed_tail
 where tenant_id = :tenant_id::uuid and audience = any(:audiences::text[]);
+
+-- name: app_of_device^
+-- As the open session named it, or a later heartbeat.
+select coalesce(d.app_version, s.app_version) as app_version, s.os
+from session s left join device_sync_status d using (tenant_id, device_id, session_id)
+where s.tenant_id = :tenant_id::uuid and s.device_id = :device_id::uuid and s.closed_at is null;

@@ -32,8 +32,8 @@ class Settings(ServiceSettings):
     page_token_key: SecretStr
     """Signs page tokens; the same for all processes."""
     stream_heartbeat: float = Field(default=20, gt=0)
-    stream_life: float = Field(default=720, gt=60)
-    """Mean life of a connection; spread by a quarter so that reconnects do not come together."""
+    stream_life: float = Field(default=750, gt=60)
+    """Mean life of a connection; spread by a fifth so that reconnects do not come together."""
     unsent_bytes: int = 262_144
     """Above this a slow reader is parked."""
     parked_seconds: float = 30
@@ -42,11 +42,17 @@ class Settings(ServiceSettings):
     rings_bytes: int = 512 * 1024 * 1024
     """Of frames kept in all."""
     max_streams: int = Field(default=20_000, ge=1)
+    attach_rate: float = Field(default=2_000, gt=0)
+    """Streams opened in a second; so many also at once after a quiet time. The others are sent away with a time."""
+    max_polls: int = Field(default=300, ge=1)
+    """Requests that wait for news at once; fewer than requests at all."""
+    drain_seconds: float = Field(default=60.0, gt=0)
+    """Of these, three quarters for the streams, which go evenly."""
     warm_messages: int = Field(default=10_000, ge=0)
     """How many messages of FEED a process reads back when it starts."""
     wait_behind: float = 5
     """How long a client that is ahead of this process waits before it is sent elsewhere."""
-    drain_retry_ms: int = 5000
+    drain_retry_ms: int = Field(default=20_000, ge=500)
 
     @field_validator("heartbeat_seconds")
     @classmethod

@@ -1,24 +1,34 @@
 """Opening a stream: where the client stands, what it missed, and the join with what is live: no gap, no repetition."""
 
 import asyncio
+import contextlib
 import random
 import time
 import uuid
+from collections.abc import AsyncGenerator, Callable
 from uuid import UUID
 
 from chassis.bus import Bus
 from chassis.errors import Transient
-from services.bff.bounds import COLD_REPLAYS, DISABLED_SECONDS
-from services.bff.door import KILL_SWITCH, Door
-from services.bff.feed_reader import FeedReader, first_kept, past_of
+from services.bff.bounds import COLD_REPLAYS
+from services.bff.controls import Controls
+from services.bff.door import Door, Guest
+from services.bff.evictions import Evictions
+from services.bff.feed_reader import FeedReader
 from services.bff.frames import PADDING, Cursor, control_frame, retry_frame
-from services.bff.hub import Hub, Stream
+from services.bff.hub import Sink, Stream
+from services.bff.limits import Admission, TokenBucket, share
+from services.bff.past import first_kept, pages_of
+from services.bff.ring import Entry, Ring
 from services.bff.sessions.desks import Desks
 from services.bff.settings import Settings
 from services.bff.tails import Tails
 
 BEFORE_EXPIRY_SECONDS = 30.0
+"""A stream ends so long before its token, and says so as long before that."""
+LIFE_SPREAD = 0.2
 LOOK_AGAIN_SECONDS = 0.05
+SNAPSHOT = "/bff/backoffice/v1/bootstrap"
 
 
 class NotHere(Transient):
@@ -30,71 +40,93 @@ class Streams:
 
     def __init__(
         self,
-        hub: Hub,
         door: Door,
         desks: Desks,
         bus: Bus,
         reader: FeedReader,
         tails: Tails,
+        controls: Controls,
         settings: Settings,
     ) -> None:
-        self.hub = hub
+        self.hub = hub = reader.hub
         self.door = door
         self.desks = desks
+        self.controls = controls
         self.origin = settings.stream_origin
+        self.evictions = Evictions(bus, hub)
+        self.admission = Admission(
+            settings.max_streams, TokenBucket(settings.attach_rate, settings.attach_rate)
+        )
         self._bus = bus
         self._reader = reader
-        self._tails = tails
+        self.tails = tails
         self._settings = settings
-        self._is_draining = False
+        self.is_draining = False
         self._cold = asyncio.Semaphore(COLD_REPLAYS)
 
-    def life_of(self, token_expires_at: int) -> float:
-        """Seconds: until half a minute before the token ends, at most a spread life."""
-        life = self._settings.stream_life * random.uniform(0.75, 1.25)  # noqa: S311  # spreads reconnects
-        return max(1.0, min(life, token_expires_at - time.time() - BEFORE_EXPIRY_SECONDS))
+    def new_stream(
+        self, guest: Guest, session: str, audiences: frozenset[str], sink: Sink, admitted_at: int
+    ) -> Stream:
+        """One that was admitted when the feed stood at `admitted_at`; its life is spread and ends before its token."""
+        life = self._settings.stream_life * random.uniform(1 - LIFE_SPREAD, 1 + LIFE_SPREAD)  # noqa: S311  # spreads
+        exp = guest.claims.expires_at
+        left = max(1.0, exp - time.time() - BEFORE_EXPIRY_SECONDS)
+        now = asyncio.get_running_loop().time()
+        is_short = left < life
+        stream = Stream(
+            guest.tenant_id,
+            guest.device_id,
+            audiences,
+            sink,
+            ends_at=now + min(life, left),
+            warns_at=now + left - BEFORE_EXPIRY_SECONDS if is_short else float("inf"),
+            last_word="token" if is_short else "renew",
+            admitted_at=admitted_at,
+            generation=time.time_ns() // 1000,
+            session=session,
+        )
+        stream.exp = exp
+        return stream
 
-    async def begin(self, stream: Stream, cursor: str, head: bytes, epoch: str) -> None:
-        """Answer, replay and attach. Raises NotHere when this process is full, behind the client, or not reading yet.
+    def where(self) -> Cursor:
+        """Where the feed stands; to be asked before the door is."""
+        return Cursor(self.hub.epoch, self.hub.head)
 
-        `epoch` was the feed's before the door looked, as `stream.admitted_at` was its head.
+    async def begin(
+        self, stream: Stream, cursor: str, head: bytes, epoch: str, on_answer: Callable[[], None]
+    ) -> None:
+        """Answer (`on_answer` is called), replay and attach; nothing is awaited after that.
+
+        `epoch` was the feed's before the door looked, as `stream.admitted_at` was its head. Raises NotHere when this
+        process is behind the client or not reading yet.
         """
-        self._check_same(epoch)
+        self.check_same(epoch)
         self._reader.check_opened()
-        if self.hub.connections >= self._settings.max_streams:
-            raise NotHere("this process has as many streams as it may")
-        asked = Cursor.parse(cursor) if cursor else None
-        start, reset = await self._start_of(stream.tenant_id, asked, has_cursor=bool(cursor))
-        last = await self._tails.as_of(stream.tenant_id, stream.audiences, start)
-        stream.sink.write(head + self._opening(start, reset, last))
-        loop = asyncio.get_running_loop()
-        ring = self.hub.ring_of(stream.tenant_id)
+        start, reset = await self.start_of(stream.tenant_id, cursor)
+        stream.app = await self.tails.app_of(stream.tenant_id, stream.device_id)
+        last = await self.tails.as_of(stream.tenant_id, stream.audiences, start)
+        self.check_same(epoch)
+        on_answer()
+        stream.sink.write(head + self._opening(stream, start, reset, last))
         try:
-            while not ring.covers(start):
-                await self._drained(stream)
-                async with self._cold:
-                    start = await self._replay_cold(stream, start, ring.floor)
-            self._check_same(epoch)
-        except Exception:
+            start = await self._replay(stream, start, epoch)
+        except BaseException:
             stream.sink.abort()  # the answer has begun, a problem has no place in it; the client has its cursor
             raise
-        # From the test of `covers` to the end of `attach` nothing is awaited: what the ring gets meanwhile is nothing.
-        self.hub.attach(stream, start, loop.time())
-        # It was admitted a while ago.
-        self._end_if_disabled(stream)
-        self.hub.end_if_outdated(stream)
+        # From the last test of what the ring covers to the end of `attach` nothing is awaited: it gets nothing meanwhile.
+        self.hub.attach(stream, start, asyncio.get_running_loop().time())
+        self.controls.check(stream)
 
-    def _check_same(self, epoch: str) -> None:
+    def check_same(self, epoch: str) -> None:
         """Neither did the process begin to stop nor the feed begin anew."""
-        if self._is_draining or self.hub.epoch != epoch:
+        if self.is_draining or self.hub.epoch != epoch:
             raise NotHere("this process stops, or reads another feed now")
 
-    async def _start_of(
-        self, tenant_id: UUID, asked: Cursor | None, *, has_cursor: bool
-    ) -> tuple[int, str | None]:
-        """(sequence to go on behind, reason of a reset)."""
+    async def start_of(self, tenant_id: UUID, cursor: str) -> tuple[int, str | None]:
+        """(sequence to go on behind, reason of a reset). Raises NotHere, BusUnavailable."""
+        asked = Cursor.parse(cursor)
         if asked is None:
-            return self.hub.head, "cursor_unreadable" if has_cursor else None
+            return self.hub.head, "cursor_unreadable" if cursor else None
         if asked.epoch != self.hub.epoch:
             return self.hub.head, "epoch_changed"
         deadline = time.monotonic() + self._settings.wait_behind
@@ -107,51 +139,69 @@ class Streams:
             return self.hub.head, "too_old"
         return asked.seq, None
 
-    def _opening(self, start: int, reset: str | None, last: dict[str, int]) -> bytes:
+    def _opening(self, stream: Stream, start: int, reset: str | None, last: dict[str, int]) -> bytes:
         spread = random.randint(1000, 5000)  # noqa: S311  # spreads reconnects
         hello: dict[str, object] = {
             "conn": uuid.uuid4().hex,
+            "generation": stream.generation,
             "epoch": self.hub.epoch,
             "head": self.hub.head,
+            "exp": stream.exp,
             "hb": self.hub.beat_seconds,
-            "limits": {"frame": 65536},
+            "limits": {"frame": 65536, "unsent": self.hub.unsent_bytes},
             "last": last,
         }
         frames = retry_frame(spread) + PADDING
         if reset is not None:
-            frames += control_frame("reset", {"reason": reset, "snapshot": "/bff/backoffice/v1/bootstrap"})
+            frames += control_frame("reset", {"reason": reset, "snapshot": SNAPSHOT})
         return frames + control_frame("hello", hello, Cursor(self.hub.epoch, start))
 
-    async def _replay_cold(self, stream: Stream, after: int, until: int) -> int:
-        """Send what lies between the cursor and the ring, or as much as is taken; answers where the client stands then."""
-        async for entry in past_of(self._bus, self.hub, stream.tenant_id, after, until):
-            if entry.audience in stream.audiences:
-                if stream.sink.unsent() > self._settings.unsent_bytes:
-                    return after
-                stream.sink.write(entry.frame)
-            after = entry.seq
-        return until
+    async def _replay(self, stream: Stream, start: int, epoch: str) -> int:
+        """Send what lies between the cursor and the ring, as fast as it is taken; answers where the client stands then."""
+        ring = self.hub.ring_of(stream.tenant_id)
+        while not ring.covers(start) and self.hub.word_for(stream) is None:
+            await self._drained(stream)
+            async with self._cold:
+                start = await self._replay_some(stream, start, ring)
+            self.check_same(epoch)
+        return start
+
+    async def _replay_some(self, stream: Stream, start: int, ring: Ring) -> int:
+        """Pages until the ring goes on, the reader is slow, or what the door saw has changed."""
+        async with contextlib.aclosing(self.past(stream.tenant_id, start)) as pages:
+            async for entries in pages:
+                if self.hub.word_for(stream) is not None:
+                    return start
+                stream.sink.write(b"".join(entry.frame for entry in entries if stream.hears(entry)))
+                start = entries[-1].seq
+                if stream.sink.unsent() > self.hub.unsent_bytes:
+                    return start
+        return max(start, ring.floor)
+
+    def past(self, tenant_id: UUID, start: int) -> AsyncGenerator[list[Entry], None]:
+        """The tenant's events behind `start` up to where its ring begins."""
+        return pages_of(self._bus, self.hub.epoch, tenant_id, start, self.hub.ring_of(tenant_id))
 
     async def _drained(self, stream: Stream) -> None:
-        """A slow reader waits outside, where it holds up nobody else's replay."""
-        while stream.sink.unsent() > self._settings.unsent_bytes:
+        """A slow reader waits outside, where it holds up nobody else's replay, and not for ever."""
+        deadline = time.monotonic() + self.hub.parked_seconds
+        while stream.sink.unsent() > self.hub.unsent_bytes:
+            if time.monotonic() > deadline:
+                raise NotHere("the reader does not take what it asked for")
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
-    def settings_changed(self, key: str) -> None:
-        """Ends the streams of every tenant for which the door was switched off; the next request is refused as well."""
-        if not key.endswith(f".{KILL_SWITCH}"):
-            return
-        for stream in self.hub.all_streams():
-            self._end_if_disabled(stream)
+    def stop_admitting(self) -> None:
+        """From here on whoever comes is sent elsewhere; who waits for news is answered."""
+        self.is_draining = True
+        self.hub.wake_all()
 
-    def _end_if_disabled(self, stream: Stream) -> None:
-        if not self.door.is_open_for(stream.tenant_id):
-            told = control_frame("tenant.disabled", {"retry_after": DISABLED_SECONDS})
-            self.hub.say_bye(stream, "disabled", told)
+    def drain(self, passed: float, left: float) -> int:
+        """Some of the streams go elsewhere, all of them within `left` seconds; how many are still here.
 
-    def drain(self) -> None:
-        """Everybody goes elsewhere, spread over time by the retry that they are told; nobody comes in any more."""
-        self._is_draining = True
-        for stream in self.hub.all_streams():
+        What they are told to wait is spread, so that they do not come together where they go.
+        """
+        streams = self.hub.all_streams()
+        for stream in random.sample(streams, share(len(streams), passed, left)):
             wait = random.randint(500, self._settings.drain_retry_ms)  # noqa: S311  # spreads reconnects
             self.hub.say_bye(stream, "drain", retry_frame(wait))
+        return self.hub.connections

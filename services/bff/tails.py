@@ -1,4 +1,4 @@
-"""Where each audience of a stream stood at a cursor: what `hello` tells, so that the client notices a hole.
+"""What is looked up for an opening: above all where each audience stood at the cursor, so that the client sees a hole.
 
 The reader of FEED keeps the last number of each audience that it has seen. One that it has not seen is looked up once:
 in FEED, and when all of it has expired there, in the table that numbers the feed.
@@ -11,9 +11,10 @@ from uuid import UUID
 
 from chassis.bus import Bus, BusUnavailable
 from chassis.db import Database
-from services.bff.feed_reader import first_behind, last_of
 from services.bff.hub import Hub
+from services.bff.past import first_behind, has_more, last_of
 from services.bff.projector import queries
+from services.bff.versions import app_of
 
 ON_ITS_WAY = timedelta(hours=1)
 """From its number to FEED an event takes a moment, or as long as the bus is away; FEED keeps it for days."""
@@ -29,36 +30,46 @@ class Tails:
         self._bus = bus
         self._database = database
 
+    async def app_of(self, tenant_id: UUID, device_id: UUID) -> tuple[str, str]:
+        """(platform, version) that the device's open session names; empty without one."""
+        async with self._database.reading(tenant_id) as tx:
+            row = await queries.app_of_device(tx, tenant_id=tenant_id, device_id=device_id)
+        return ("", "") if row is None else app_of(row["os"], row["app_version"])
+
     async def as_of(self, tenant_id: UUID, audiences: frozenset[str], start: int) -> dict[str, int]:
         """Audience → number of its last event up to `start`. Holds for as long as the caller awaits nothing.
 
         Raises BusUnavailable.
         """
-        ring = self._hub.ring_of(tenant_id)
+        ring, tails = self._hub.ring_of(tenant_id), self._hub.tails_of(tenant_id)
         while True:
             floor = ring.floor
-            found = {} if ring.covers(start) else await self._before_the_ring(tenant_id, audiences, start)
-            await self._look_up(tenant_id, audiences)
+            found = (
+                {} if ring.covers(start) else await self._before_the_ring(tenant_id, audiences, start, floor)
+            )
+            await self._look_up(tenant_id, audiences, tails)
             if ring.floor == floor:
                 break  # else the ring may have dropped what was said meanwhile
         for entry in ring.after(start):
             if entry.audience in audiences:
                 found.setdefault(entry.audience, entry.n - 1)
         for audience in audiences:
-            if (tail := self._hub.tails.get((tenant_id, audience))) is not None:
+            if (tail := tails.get(audience)) is not None:
                 found.setdefault(audience, tail)
-        return found
+        return dict(sorted(found.items()))
 
     async def _before_the_ring(
-        self, tenant_id: UUID, audiences: frozenset[str], start: int
+        self, tenant_id: UUID, audiences: frozenset[str], start: int, floor: int
     ) -> dict[str, int]:
+        if not await has_more(self._bus, tenant_id, start, floor):
+            return {}
         names = sorted(audiences)
         firsts = await asyncio.gather(*(first_behind(self._bus, tenant_id, name, start) for name in names))
         return {name: first - 1 for name, first in zip(names, firsts, strict=True) if first is not None}
 
-    async def _look_up(self, tenant_id: UUID, audiences: Iterable[str]) -> None:
+    async def _look_up(self, tenant_id: UUID, audiences: Iterable[str], tails: dict[str, int]) -> None:
         """Learn the tails of audiences of which nothing came since this process reads."""
-        unseen = [name for name in audiences if (tenant_id, name) not in self._hub.tails]
+        unseen = [name for name in audiences if name not in tails]
         if not unseen:
             return
         async with self._database.reading(tenant_id) as tx:
@@ -69,7 +80,7 @@ class Tails:
             row = numbered.get(audience)
             tail = 0 if row is None else await self._tail_of(tenant_id, audience, row["n"], row["changed_at"])
             if tail is not None:
-                self._hub.tails.setdefault((tenant_id, audience), tail)
+                tails.setdefault(audience, tail)
 
     async def _tail_of(self, tenant_id: UUID, audience: str, n: int, changed_at: datetime) -> int | None:
         last = await last_of(self._bus, tenant_id, audience)

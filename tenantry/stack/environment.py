@@ -106,5 +106,6 @@ class Environment:
                 "PAGE_TOKEN_KEY": self._secrets.page_tokens,
                 "STREAM_PORT": str(self._ports["bff_stream"]),
                 "STREAM_ORIGIN": f"http://127.0.0.1:{self._ports['bff_stream']}",
+                "DRAIN_SECONDS": "4",  # there is no other process to go to
             },
         }[name]

@@ -140,6 +140,7 @@ TABLE: dict[str, dict[str, Any]] = {
         f"DELETE {BFF}/sessions/{{session_id}}": DEVICE,
         f"POST {BFF}/sessions/{{session_id}}/heartbeat": DEVICE,
         f"GET {BFF}/bootstrap": DEVICE,
+        f"GET {BFF}/events": DEVICE,
         f"GET {BFF}/devices/status": OnADevice(Capability.DEVICE_READ),
         f"POST {BFF}/sync/{{verb}}": DEVICE,
     },

@@ -24,5 +24,7 @@ async def tell(cast: Cast) -> None:
     async def work() -> None:
         await ask(desk, "bff", forward, first_push(cast), title="push", verb="push")
 
+    start = (await ask(desk, "bff", f"GET {BASE}/bootstrap", is_kept=False))["cursor"]
     await follow(cast, opened["stream_url"], work)
+    await ask(desk, "bff", f"GET {BASE}/events", query={"cursor": start, "wait": 20, "limit": 10})
     await ask(desk, "bff", forward, pull(cast, 100), title="pull", verb="pull")

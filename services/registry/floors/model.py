@@ -8,12 +8,6 @@ from typing import Any, Literal
 from chassis.semver import NoVersion, Version
 
 Platform = Literal["windows", "macos", "linux"]
-OS_OF: dict[str, str] = {
-    "windows": "^win",
-    "macos": "^(mac|os ?x|darwin)",
-    "linux": "linux|ubuntu|debian|fedora|suse|red ?hat|rhel",
-}
-"""Platform → what the name of a device's system looks like; devices say it in words of their own."""
 
 
 @dataclass(frozen=True, slots=True)

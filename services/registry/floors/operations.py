@@ -7,11 +7,12 @@ from uuid import UUID
 
 from chassis import outbox
 from chassis.db import ReadTx, Tx, rows
+from contracts.platforms import OS_OF
 from contracts.registry import VersionFloorChangedV1
 from services.registry.actors import actor
 from services.registry.errors import FloorInvalid, FloorNotSet
 from services.registry.floors import store
-from services.registry.floors.model import FIELDS, OS_OF, Floor, cleared, faults_in, floor_of
+from services.registry.floors.model import FIELDS, Floor, cleared, faults_in, floor_of
 from services.registry.floors.store import queries
 from services.registry.tenants import store as tenants
 from services.registry.versions import newest_of

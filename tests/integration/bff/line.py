@@ -16,7 +16,20 @@ from tests.infra import eventually
 from tests.integration.bff.desk import Desk
 from tests.integration.bff.stage import STREAM, Bff
 
-OURS = frozenset({"retry", "hello", "hb", "reset", "bye", "resync", "session.revoked", "tenant.disabled"})
+OURS = frozenset(
+    {
+        "retry",
+        "hello",
+        "hb",
+        "reset",
+        "bye",
+        "resync",
+        "session.revoked",
+        "session.expiring",
+        "tenant.disabled",
+    }
+    | {"version.advisory", "version.blocked"}
+)
 
 
 @dataclass

@@ -94,6 +94,11 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    @property
+    def resident_bytes(self) -> int:
+        status = Path(f"/proc/{self._process.pid}/statm").read_text()
+        return int(status.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
     async def ended(self) -> int:
         return await asyncio.to_thread(self._process.wait, 30)
 

@@ -1,9 +1,10 @@
-"""Random events to random audiences while random streams connect, drop and resume: each gets its own once, in order."""
+"""Random events to random audiences while streams connect, drop, resume, poll and lie: each gets its own once, in order."""
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import pytest
@@ -17,7 +18,9 @@ from tests.integration.bff.desk import Desk
 from tests.integration.bff.feed import ids, say
 from tests.integration.bff.line import Line, connected
 from tests.integration.bff.stage import BASE, Bff, Stage
+from tests.integration.bff.test_cursors import position
 from tests.integration.bff.test_isolation import hears
+from tests.integration.bff.test_polling import events, poll
 
 DESKS = 3
 AUDIENCES = ["all", "p.harbour", "p.airport", "r.front__desk", "o.0", "o.1", "d.0", "d.2"]
@@ -28,7 +31,9 @@ SAY = st.tuples(
 )
 CONNECT = st.tuples(st.just("connect"), st.integers(0, DESKS - 1), st.booleans())
 DROP = st.tuples(st.just("drop"), st.integers(0, DESKS - 1), st.just(0))
-STEPS = st.lists(st.one_of(SAY, CONNECT, DROP), min_size=3, max_size=14)
+POLL = st.tuples(st.just("poll"), st.integers(0, DESKS - 1), st.booleans())
+FORGE = st.tuples(st.just("forge"), st.integers(0, DESKS - 1), st.integers(0, 10**6))
+STEPS = st.lists(st.one_of(SAY, CONNECT, DROP, POLL, FORGE), min_size=3, max_size=14)
 
 
 @dataclass
@@ -37,21 +42,46 @@ class Client:
 
     desk: Desk
     cursor: str
-    got: list[str] = field(default_factory=list)
+    got: list[tuple[int, str]] = field(default_factory=list)
     owed: list[str] = field(default_factory=list)
     line: Line | None = None
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    first: int = 0
+    """Where it began."""
+
+    def __post_init__(self) -> None:
+        self.first = position(self.cursor)
 
     async def connect(self, http: httpx.AsyncClient, bff: Bff) -> None:
         await self.drop()
         self.line = await self.stack.enter_async_context(connected(http, self.desk, bff, self.cursor))
+
+    async def poll(self, http: httpx.AsyncClient, bff: Bff) -> None:
+        """Instead of a stream, from where it left off; a few at a time."""
+        await self.drop()
+        answer = await poll(http, self.desk, bff, self.cursor, limit=3)
+        self.cursor = answer.headers["feed-next"]
+        if answer.status_code == 200:
+            assert answer.json()["control"] == []
+            self._keep([event["cursor"] for event in answer.json()["events"]], events(answer))
+
+    async def forge(self, chance: int) -> None:
+        """It makes a cursor up: some place that it has been at, so that it is given a part again."""
+        await self.drop()
+        epoch, _, number = self.cursor.rpartition("-")
+        seq = self.first + chance % (int(number) - self.first + 1)
+        self.cursor = f"{epoch}-{seq}"
+        self.got = [(at, id_) for at, id_ in self.got if at <= seq]
+
+    def _keep(self, cursors: list[str], found: list[dict[str, Any]]) -> None:
+        self.got += [(position(at), id_) for at, id_ in zip(cursors, ids(found), strict=True)]
 
     async def drop(self) -> None:
         """Wherever the connection is just now: opening, replaying, live."""
         await self.stack.aclose()
         self.stack = AsyncExitStack()
         if self.line is not None:
-            self.got += ids(self.line.events)
+            self._keep(self.line.ids, self.line.events)
             self.cursor = self.line.cursor or self.cursor
             assert self.line.said("reset") == []
             self.line = None
@@ -72,6 +102,10 @@ class Play:
             await self.clients[number].connect(self.http, self.bffs[bool(what)])
         elif name == "drop":
             await self.clients[number].drop()
+        elif name == "poll":
+            await self.clients[number].poll(self.http, self.bffs[bool(what)])
+        elif name == "forge" and isinstance(what, int):
+            await self.clients[number].forge(what)
         elif isinstance(what, list):
             await self.say(number, what)
 
@@ -99,7 +133,7 @@ class Play:
             await client.line.got(len(client.owed) - len(client.got))
         for client in self.clients:
             await client.drop()
-            assert client.got == client.owed
+            assert [id_ for _, id_ in client.got] == client.owed
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ async def test_a_second_stream_of_a_device_ends_the_first_with_a_word(
         async with connected(http, desk, large) as second:
             await second.opened()
             await first.ended()
-            assert first.said("bye") == [{"reason": "replaced"}]
+            assert first.said("bye") == [{"reason": "replaced", "generation": first.hello["generation"]}]
             assert not second.is_over
 
 
@@ -141,7 +141,7 @@ async def test_the_clients_of_a_process_that_ends_go_on_elsewhere(
         await line.ended()
         if number is signal.SIGTERM:
             assert line.said("bye") == [{"reason": "drain"}]
-            assert line.retries[-1] <= 5000
+            assert line.retries[-1] <= 20_000
     assert await leaving.process.ended() == (0 if number is signal.SIGTERM else -signal.SIGKILL)
     said += await say(bff_data, desk.tenant_id, ["p.harbour", "all"])
     async with connected(http, desk, large, line.cursor) as again:

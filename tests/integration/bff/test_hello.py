@@ -1,5 +1,6 @@
 """The opening of a stream: what `hello` says, and the number of every audience as of the cursor, before anything else."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -29,9 +30,10 @@ async def test_a_stream_opens_with_everything_that_a_client_needs_to_come_back(
         assert header in line.head
     assert line.head.count(b"DPoP-Nonce: ") == 1
     hello = line.hello
-    assert set(hello) == {"conn", "epoch", "head", "hb", "limits", "last"}
+    assert set(hello) == {"conn", "generation", "epoch", "head", "exp", "hb", "limits", "last"}
     assert line.cursor == f"{hello['epoch']}-{hello['head']}"
-    assert (hello["hb"], hello["limits"]) == (0.5, {"frame": 65_536})
+    assert (hello["hb"], hello["limits"]) == (0.5, {"frame": 65_536, "unsent": 262_144})
+    assert 0 < hello["exp"] - time.time() <= 900
     assert hello["last"] == audiences(desk)
     assert any(event.retry for event in line.control)
 

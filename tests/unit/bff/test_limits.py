@@ -1,0 +1,58 @@
+"""The small pure parts around the hub: the wheel, the bucket, the even drain."""
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.bff.limits import Admission, TokenBucket, share
+from services.bff.wheel import Wheel
+
+
+@given(st.integers(0, 10_000))
+def test_the_wheel_hands_everything_out_once_and_in_time(seed: int) -> None:
+    chance = Random(seed)  # noqa: S311  # a test's chance
+    wheel: Wheel[int] = Wheel(width=0.25, slots=16)
+    now, due, slots = chance.uniform(0, 1e6), dict[int, float](), dict[int, int]()
+    for number in range(300):
+        due[number] = now + chance.uniform(0, 3.5)
+        slots[number] = wheel.put(number, due[number], now)
+        if chance.random() < 0.2:
+            gone = chance.choice(list(due))
+            wheel.remove(gone, slots[gone])
+            del due[gone]
+        now += chance.choice([0, 0.01, 0.3, 5.0])
+        for item in wheel.due(now):
+            assert due.pop(item) <= now
+        assert all(at + 0.5 >= now for at in due.values())
+
+
+def test_what_is_further_away_than_a_turn_comes_early_and_can_be_put_in_again() -> None:
+    wheel: Wheel[str] = Wheel(width=1, slots=8)
+    wheel.put("far", float("inf"), 0.0)
+    assert [now for now in range(20) for _ in wheel.due(now)] == [7]
+
+
+def test_a_bucket_lets_a_burst_in_and_then_its_rate() -> None:
+    bucket = TokenBucket(rate=10, burst=5)
+    assert sum(bucket.take(0.0) for _ in range(100)) == 5
+    assert sum(bucket.take(now / 1000) for now in range(1, 2001)) in {19, 20}
+    assert sum(bucket.take(1000.0) for _ in range(100)) == 5
+
+
+def test_streams_that_are_being_opened_count_as_open() -> None:
+    admission = Admission(3, TokenBucket(1000, 1000))
+    assert admission.refusal(2, 0.0) is None
+    admission.opening = 1
+    assert admission.refusal(2, 0.0) is not None
+
+
+@given(st.integers(0, 20_000), st.integers(1, 60))
+def test_a_drain_is_even_and_leaves_nobody(count: int, seconds: int) -> None:
+    left, gone = float(seconds), []
+    while left > 0:
+        gone.append(share(count, 0.25, left))
+        count -= gone[-1]
+        left -= 0.25
+    assert count == 0
+    assert max(gone) - min(gone[:-1] or gone) <= 1 or max(gone) <= 1
