@@ -114,15 +114,32 @@ class Playback:
     lives: dict[str, Live] = field(default_factory=dict)
     jobs: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     told: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
+    _lines: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def url(self, target: str) -> str:
         return f"http://127.0.0.1:{self.port}{target}"
 
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = asyncio.create_task(self._take(reader, writer))
+        self._lines.add(line)
+        line.add_done_callback(self._lines.discard)
+
+    async def end(self) -> None:
+        """Break what stands."""
+        for _ in range(3):  # what was accepted meanwhile begins first, and ends like the others
+            await asyncio.sleep(0)
+            for line in tuple(self._lines):
+                line.cancel()
+            await asyncio.gather(*self._lines, return_exceptions=True)
+
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await self._route(await request_of(reader), writer)
-            await writer.drain()
-        writer.close()
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                await self._route(await request_of(reader), writer)
+                writer.close()
+                await writer.wait_closed()
+        finally:
+            writer.transport.abort()
 
     async def _route(self, request: Request, writer: asyncio.StreamWriter) -> None:
         fixed: dict[str, Answer] = {
@@ -171,12 +188,13 @@ class Playback:
 async def playing(frames: bytes) -> AsyncIterator[Playback]:
     """A server for these frames."""
     found = Playback(frames)
-    server = await asyncio.start_server(found._take, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(found.connected, "127.0.0.1", 0, limit=1 << 20)
     found.port = server.sockets[0].getsockname()[1]
     try:
         yield found
     finally:
         server.close()
+        await found.end()
 
 
 async def request_of(reader: asyncio.StreamReader) -> Request:
