@@ -1,7 +1,7 @@
 """Reads FEED once per process into the hub."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 import nats.errors
@@ -70,10 +70,14 @@ class FeedReader:
 
     name = "feed-reader"
 
-    def __init__(self, bus: Bus, hub: Hub, warm_messages: int) -> None:
+    def __init__(
+        self, bus: Bus, hub: Hub, warm_messages: int, on_word: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`on_word` is called with the subject of every message before the hub has it."""
         self._bus = bus
         self.hub = hub
         self._warm = warm_messages
+        self._on_word = on_word
         self.opened = asyncio.Event()
         self._may_take = asyncio.Event()
         self._owed = 0
@@ -126,12 +130,13 @@ class FeedReader:
 
     async def _take(self, message: Msg) -> None:
         await self._may_take.wait()
+        while self.hub.is_behind:
+            await asyncio.sleep(BEHIND_SECONDS)
         seq = message.metadata.sequence.stream
         if seq <= self.hub.head:
             return  # of a stream that lost its end and is filled again
+        self._on_word(message.subject)
         found = entry_of(message, self.hub.epoch)
-        while self.hub.is_behind:
-            await asyncio.sleep(BEHIND_SECONDS)
         if found is None:
             self.hub.passed(seq)
         else:

@@ -2,17 +2,24 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID
 
 import pytest
 
 from chassis.bus import Bus
+from chassis.db import Database
+from chassis.service_tokens import ServiceTokens
 from contracts.subjects import FEED, feed_subject
+from services.bff.audiences import token
+from services.bff.directory import Directory
 from services.bff.feed_reader import FeedReader
 from services.bff.hub import Hub
 from services.bff.ring import Entry
 from tests.infra import TestNats, eventually
+from tests.integration.bff.conftest import NewDesk
+from tests.integration.bff.stage import nowhere
 
 TENANT = UUID(int=1)
 NewBus = Callable[[str], Awaitable[Bus]]
@@ -47,9 +54,9 @@ async def ops(bus: NewBus) -> Bus:
 
 
 @contextlib.asynccontextmanager
-async def reading(bus: Bus, warm: int = 0) -> AsyncIterator[Heads]:
+async def reading(bus: Bus, on_word: Callable[[str], None] = lambda _: None) -> AsyncIterator[Heads]:
     hub = Heads("", 0, 10**6, 10**7, unsent_bytes=10**5, parked_seconds=30, beat_seconds=20)
-    reader = FeedReader(bus, hub, warm)
+    reader = FeedReader(bus, hub, 0, on_word)
     task = asyncio.create_task(reader.run())
     try:
         await asyncio.wait_for(reader.opened.wait(), 10)
@@ -103,6 +110,28 @@ async def test_a_stream_that_was_made_anew_under_a_standing_line_begins_a_new_ep
         await eventually(lambda: hub.epoch != old and hub.head == 3, 40, "the new epoch")
         assert [seq for epoch, seq in hub.taken if epoch == old] == [1, 2, 3, 4, 5]
         assert mine.connections == 1
+
+
+async def test_what_the_hub_was_told_the_door_has_forgotten_however_late_its_own_news_are(
+    mine: Bus, new_desk: NewDesk, bff_data: Database
+) -> None:
+    """Else a stream could begin behind the word that ends it, and with what was true before it."""
+    desk = await new_desk()
+    tokens = ServiceTokens(nowhere(), "bff", json.dumps(desk.issuer.keys["bff"].as_dict(private=True)))
+    directory = Directory(bff_data, mine, nowhere(), tokens, seconds=30)
+    directory.news._hear = lambda *_: None  # they will come, a moment after the reader's
+    hearing = asyncio.create_task(directory.news.run())
+    await eventually(lambda: directory.news.is_live)
+    who = (desk.tenant_id, desk.jkt, desk.member_id)
+    await directory.standing(*who)
+    assert directory.remembered(*who) is not None
+    async with reading(mine, directory.forget) as hub:
+        told = {"feed-type": "x", "feed-audience": "o.m", "feed-n": "1", "feed-place": "1"}
+        await mine.js.publish(feed_subject(desk.tenant_id, f"o.{token(desk.member_id)}"), b"{}", headers=told)
+        await eventually(lambda: hub.head == 1)
+        assert directory.remembered(*who) is None
+    hearing.cancel()
+    await directory.close()
 
 
 async def test_a_lost_line_changes_neither_epoch_nor_what_is_read(mine: Bus, nats_server: TestNats) -> None:
