@@ -54,9 +54,11 @@ MAX_BODY = 60_000
 
 
 async def project(tx: Tx, messages: Sequence[Message]) -> None:
-    """The batch function of the bff's inbox."""
-    for message in messages:
-        if message.envelope.type in TYPES and message.envelope.tenant_id is not None:
+    """The batch function of the bff's inbox; several processes run it at once."""
+    ours = [message for message in messages if message.envelope.type in TYPES]
+    await queries.in_turn(tx, tenant_ids=[message.envelope.tenant_id for message in ours])
+    for message in ours:
+        if message.envelope.tenant_id is not None:
             with handling(message):
                 body = EVENT_TYPES[message.envelope.type].read(message.data)
                 await remember(tx, message.envelope, body)

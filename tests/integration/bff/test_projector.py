@@ -20,6 +20,7 @@ from chassis.inbox import Consumer
 from chassis.outbox import Lane
 from chassis.pull import Delivery
 from chassis.relay import Relay, RelaySettings
+from contracts.envelope import Message
 from contracts.event import Event
 from contracts.registry import (
     DeviceEnrolledV1,
@@ -202,3 +203,25 @@ async def test_a_relay_cut_off_between_its_steps_loses_nothing_and_doubles_nothi
     feed = await backstage.feed()
     assert [frame["id"] for _, _, frame in feed] == shown(told)
     check_numbers(feed)
+
+
+def enrolled(tenant_id: UUID) -> DeviceEnrolledV1:
+    return DeviceEnrolledV1(
+        tenant_id=tenant_id, device_id=uuid7(), jkt="k", member_id="m", property="p", cohort="c"
+    )
+
+
+async def test_processes_that_project_the_same_tenants_in_another_order_wait_for_each_other_and_never_for_ever(
+    database: Callable[[str], Awaitable[Database]],
+) -> None:
+    """Several processes take from one durable: PostgreSQL would end one of the two after a second, again and again."""
+    data = await database("bff")
+    tenants = [uuid7() for _ in range(12)]
+
+    async def take(order: list[UUID]) -> None:
+        events = [created(tenant_id) for tenant_id in order] + [enrolled(tenant_id) for tenant_id in order]
+        async with data.worker() as tx:
+            await project(tx, [Message(envelope_of(event), event.data()) for event in events])
+
+    for _ in range(3):
+        await asyncio.gather(*(take(order) for order in (tenants, tenants[::-1], tenants[6:] + tenants[:6])))
