@@ -117,8 +117,8 @@ class Consumer:
 
     @property
     def gone_for(self) -> float:
-        """Seconds since the durable or its stream disappeared; 0 while it is there or has never been."""
-        return time.monotonic() - self._pull.state_since if self._pull.state is PullState.GONE else 0.0
+        """Seconds for which it was heard that the durable or its stream is gone; 0 while it is there or has never been."""
+        return self._pull.gone_for
 
     def status(self) -> dict[str, Any]:
         """For health: what the loop reads from and whether it can store it."""
