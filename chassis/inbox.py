@@ -15,7 +15,7 @@ from chassis.inbox_settings import InboxSettings
 from chassis.incoming import read
 from chassis.intake import Apply, Intake
 from chassis.message_spans import handling
-from chassis.pull import Delivery, Pull, PullState
+from chassis.pull import Delivery, Pull
 from chassis.receiver import Verdict
 from contracts.envelope import Message, Received
 from contracts.event import Event

@@ -66,7 +66,7 @@ class World:
     tally: Tally = field(default_factory=Tally)
     faults: list[str] = field(default_factory=list)
     is_writing: bool = True
-    records_at_once: int = 6
+    records_at_once: int = 12
     _versions: dict[str, int] = field(default_factory=dict)
     _sources: Child | None = None
 
