@@ -40,6 +40,7 @@ class Connection:
     ids: list[str] = field(default_factory=list)
     last: dict[str, int] = field(default_factory=dict)
     """Audience → number of its last event."""
+    opened_at: float = field(default_factory=time.time)
 
 
 IsDone = Callable[[Connection], bool]

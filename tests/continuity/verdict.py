@@ -21,10 +21,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """What a desktop may hear, and the number of the word that ends this (0: none has)."""
+    """What a desktop may hear, the number of the word that ends this (0: none has), and when it was given (seconds)."""
 
     audiences: frozenset[str]
     until: int = 0
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +86,22 @@ def join(log: Log, found: Verdict) -> None:
     for before, after in zip(log.connections, log.connections[1:], strict=False):
         if before.epoch == after.epoch and after.start != before.end:
             found.wrong.append(f"{log.name}: went on at {after.start}, not {before.end}")
-        if (before.epoch != after.epoch) != (after.reset == "epoch_changed"):
+        if after.reset != ("" if before.epoch == after.epoch else "epoch_changed"):
             found.wrong.append(
                 f"{log.name}: {after.reset or 'no'} reset from {before.epoch} to {after.epoch}"
             )
 
 
 def compare(log: Log, connection: Connection, rows: Sequence[Said], end: int, found: Verdict) -> None:
-    """With each of its rights that had not ended before the connection did."""
+    """With each of its rights that was given before the connection was opened and had not ended before it did.
+
+    The door knows of a right a moment before the feed tells of it, so that a connection with it may begin behind that word.
+    """
     found.judged += len(connection.ids)
     owed = [
         [row.id for row in rows if row.audience in right.audiences]
         for right in log.rights
-        if not right.until or end <= right.until
+        if right.since <= connection.opened_at and (not right.until or end <= right.until)
     ]
     if connection.ids not in owed:
         place = f"{log.name}: {connection.epoch}-{connection.start} to {connection.end}"

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -228,16 +229,17 @@ class World:
 
     def _log(self, desktop: Desktop, changes: list[tuple[int, dict[str, Any]]]) -> Log:
         """Words about one member may be projected by several processes, and the newest counts, not the last."""
-        desk, version = desktop.desk, 1
+        desk, version, since = desktop.desk, 1, 0.0
         rights, heard = [], frozenset(hears(desk))
         own = {name for name in heard if name.startswith(("o.", "d.")) or name == "all"}
         for seq, told in changes:
             if told["audience"] == f"o.{token(desk.member_id)}" and told["aggregate_version"] > version:
-                rights.append(Right(heard, seq))
+                rights.append(Right(heard, seq, since))
+                since = datetime.fromisoformat(told["time"]).timestamp()
                 version, body = told["aggregate_version"], told["body"]
                 scope = {f"p.{token(name)}" for name in body["properties"]}
                 heard = frozenset(own | scope | {f"r.{token(name)}" for name in body["backoffice_roles"]})
-        rights.append(Right(heard))
+        rights.append(Right(heard, since=since))
         return Log(str(desk.device_id), desk.tenant_id, rights, desktop.connections)
 
     async def end(self) -> None:
