@@ -96,18 +96,18 @@ class Cluster:
             return ""
         return str(info.cluster.leader or "") if info.cluster is not None else ""
 
-    async def is_whole_again(self) -> None:
-        """Every server has all of FEED, so that any one of them may be lost."""
+    async def is_whole_again(self, stream: str = FEED) -> None:
+        """Every server has all of the stream, so that any one of them may be lost."""
 
         async def is_whole() -> bool:
             try:
-                found = (await self.ops.js.stream_info(FEED)).cluster
+                found = (await self.ops.js.stream_info(stream)).cluster
             except TROUBLE:
                 return False
             replicas = [] if found is None else found.replicas or []
             return len(replicas) == SERVERS - 1 and all(one.current and not one.offline for one in replicas)
 
-        await eventually(is_whole, 60, "three replicas of FEED")
+        await eventually(is_whole, 60, f"three replicas of {stream}")
 
     async def kill(self, name: str, seconds: float) -> None:
         """-9, and back after a while."""
