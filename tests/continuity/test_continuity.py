@@ -16,7 +16,7 @@ from tests.infra import Databases
 from tests.integration.bff.stage import Issuer, Stage, nowhere
 
 ENOUGH = 1_000_000
-ROUNDS = 8
+ROUNDS = 5
 
 
 @pytest.fixture

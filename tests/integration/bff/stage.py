@@ -166,8 +166,8 @@ class Stage:
         api, stream = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
         environment = self._environment(api, stream, registry_url, options)
         found = Bff(api, stream, self.start(module, environment, name))
-        await eventually(lambda: answers(f"{api}/readyz"), 30, f"{name} ready")
-        await eventually(lambda: answers(f"{stream}/livez"), 30, f"{name} listening")
+        await eventually(lambda: answers(f"{api}/readyz"), 90, f"{name} ready")
+        await eventually(lambda: answers(f"{stream}/livez"), 90, f"{name} listening")
         return found
 
     def start_again(self, bff: Bff, name: str, options: dict[str, str]) -> Bff:
