@@ -2,26 +2,9 @@
 
 from dataclasses import dataclass
 
+from chassis.buckets import Buckets
 
-@dataclass(slots=True)
-class TokenBucket:
-    """`rate` a second, and `burst` at once after a quiet time."""
-
-    rate: float
-    burst: float
-    _tokens: float = -1.0
-    _at: float = 0.0
-
-    def take(self, now: float) -> bool:
-        """Whether one more may come now (seconds of a monotonic clock)."""
-        if self._tokens < 0:
-            self._tokens, self._at = self.burst, now
-        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+STREAMS = "streams"
 
 
 @dataclass(slots=True)
@@ -29,14 +12,14 @@ class Admission:
     """Open streams and those that are being opened count alike; a refusal costs nothing but its bytes."""
 
     most: int
-    bucket: TokenBucket
+    rate: Buckets
     opening: int = 0
 
     def refusal(self, connections: int, now: float) -> str | None:
         """Why one more may not come in now; None when it may."""
         if connections + self.opening >= self.most:
             return "this process has as many streams as it may"
-        if not self.bucket.take(now):
+        if not self.rate.take(STREAMS, now):
             return "too many streams are opened at once"
         return None
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncGenerator, Callable
 from uuid import UUID
 
+from chassis.buckets import Buckets
 from chassis.bus import Bus
 from chassis.errors import Transient
 from services.bff.bounds import COLD_REPLAYS
@@ -17,7 +18,7 @@ from services.bff.evictions import Evictions
 from services.bff.feed_reader import FeedReader
 from services.bff.frames import PADDING, Cursor, control_frame, retry_frame
 from services.bff.hub import Sink, Stream
-from services.bff.limits import Admission, TokenBucket, share
+from services.bff.limits import Admission, share
 from services.bff.past import first_kept, pages_of
 from services.bff.ring import Entry, Ring
 from services.bff.sessions.desks import Desks
@@ -55,7 +56,7 @@ class Streams:
         self.origin = settings.stream_origin
         self.evictions = Evictions(bus, hub)
         self.admission = Admission(
-            settings.max_streams, TokenBucket(settings.attach_rate, settings.attach_rate)
+            settings.max_streams, Buckets(settings.attach_rate, round(settings.attach_rate) or 1, 1)
         )
         self._bus = bus
         self._reader = reader

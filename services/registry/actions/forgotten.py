@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from chassis.clock import Clock
+from chassis.context import as_system
 from chassis.db import Database
+from chassis.rounds import go_round
 from services.registry.actions import operations
-from services.registry.actors import as_system
-from services.registry.rounds import go_round
 
 
 class ForgottenActions:
