@@ -34,6 +34,7 @@ from services.bff.projector import project
 from services.bff.sessions import api as sessions
 from services.bff.sessions.desks import Desks
 from services.bff.sessions.limits import SessionLimits
+from services.bff.sessions.warnings import SessionWarnings
 from services.bff.settings import Settings
 from services.bff.stream_page import pages
 from services.bff.streams import Streams
@@ -96,11 +97,12 @@ def compose(settings: Settings) -> Service:
         polling.router(streams, admit, settings),
     ]
     limits = SessionLimits(database, clock, settings.limits, every=settings.limits_seconds)
+    warnings = SessionWarnings(database, clock, settings.limits, hub)
     for_streams = settings.drain_seconds * DRAIN_SHARE
     listener = StreamListener(streams, settings.host, settings.stream_port, for_streams)
     return shared.service(
         routers,
-        [watched, directory.news, reader, controls, limits, mutations],
+        [watched, directory.news, reader, controls, limits, warnings, mutations],
         [listener],
         [to_sync.aclose, directory.close],
         pages(settings.stream_origin),

@@ -303,9 +303,8 @@ class Hub:
             return
         if now >= stream.warns_at:
             stream.warns_at = float("inf")
-            self.tell(
-                stream, "session.expiring", {"exp": stream.exp, "closes_in": round(stream.ends_at - now)}
-            )
+            left = round(stream.ends_at - now)
+            self.tell(stream, "session.expiring", {"exp": stream.exp, "closes_in": left, "reason": "token"})
         if now >= stream.beats_at:
             stream.beats_at = now + self._beat_wait()
             self._say_beat(stream)

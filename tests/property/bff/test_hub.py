@@ -299,7 +299,7 @@ def test_a_stream_is_told_before_its_token_ends_and_then_ends() -> None:
     for now in (29.0, 31.0, 59.0):
         hub.tick(now)
     assert reader.taken.count(b"event: session.expiring") == 1
-    assert b'"exp":1234' in reader.taken
+    assert b'{"exp":1234,"closes_in":29,"reason":"token"}' in reader.taken
     assert not reader.is_over
     hub.tick(61.0)
     assert b'"reason":"token"' in reader.taken
