@@ -84,6 +84,8 @@ def compose(settings: Settings) -> Service:
     desks = Desks(database, clock, settings.limits)
     controls = Controls(hub, switches, clock)
     streams = Streams(door, desks, bus, reader, Tails(hub, bus, database), controls, settings)
+    shared.health.tell(reader.name, reader.status)
+    shared.health.tell("streams", streams.status)
     watched.on_change(controls.settings_changed)
     admit = Admit(door, settings.public_origin)
     snapshots = bootstrap.Snapshots(database, directory, settings.limits)
