@@ -1,5 +1,6 @@
 """Composes the bff: the only file that knows all the others."""
 
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from services.bff.projector import project
 from services.bff.sessions import api as sessions
 from services.bff.sessions.desks import Desks
 from services.bff.sessions.limits import SessionLimits
+from services.bff.sessions.retention import ClosedSessions
 from services.bff.sessions.warnings import SessionWarnings
 from services.bff.settings import Settings
 from services.bff.stream_page import pages
@@ -100,11 +102,12 @@ def compose(settings: Settings) -> Service:
     ]
     limits = SessionLimits(database, clock, settings.limits, every=settings.limits_seconds)
     warnings = SessionWarnings(database, clock, settings.limits, hub)
+    closed = ClosedSessions(database, clock, timedelta(days=settings.session_kept_days))
     for_streams = settings.drain_seconds * DRAIN_SHARE
     listener = StreamListener(streams, settings.host, settings.stream_port, for_streams)
     return shared.service(
         routers,
-        [watched, directory.news, reader, controls, limits, warnings, mutations],
+        [watched, directory.news, reader, controls, limits, warnings, closed, mutations],
         [listener],
         [to_sync.aclose, directory.close],
         pages(settings.stream_origin),
