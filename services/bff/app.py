@@ -9,11 +9,12 @@ from fastapi import APIRouter
 from chassis.backbone import backbone, connect
 from chassis.bound_tokens import says_nonce
 from chassis.bucket import Bucket
-from chassis.clock import SystemClock
+from chassis.clock import Clock, SystemClock
+from chassis.db import Database
 from chassis.outbox import Lane
 from chassis.outgoing import http_client
 from chassis.pages import PageTokens
-from chassis.runtime import Service
+from chassis.runtime import Part, Service
 from chassis.service_tokens import ServiceTokens
 from chassis.switches import Switches
 from chassis.watched import Watched
@@ -100,16 +101,22 @@ def compose(settings: Settings) -> Service:
         sync.router(mutations, admit, to_sync),
         polling.router(streams, admit, settings),
     ]
-    limits = SessionLimits(database, clock, settings.limits, every=settings.limits_seconds)
-    warnings = SessionWarnings(database, clock, settings.limits, hub)
-    closed = ClosedSessions(database, clock, timedelta(days=settings.session_kept_days))
     for_streams = settings.drain_seconds * DRAIN_SHARE
     listener = StreamListener(streams, settings.host, settings.stream_port, for_streams)
     return shared.service(
         routers,
-        [watched, directory.news, reader, controls, limits, warnings, closed, mutations],
+        [watched, directory.news, reader, controls, mutations, *keepers(database, clock, settings, hub)],
         [listener],
         [to_sync.aclose, directory.close],
         pages(settings.stream_origin),
         says=says_nonce(door.nonce),
     )
+
+
+def keepers(database: Database, clock: Clock, settings: Settings, hub: Hub) -> list[Part]:
+    """What happens to desk sessions without anybody asking."""
+    return [
+        SessionLimits(database, clock, settings.limits, every=settings.limits_seconds),
+        SessionWarnings(database, clock, settings.limits, hub),
+        ClosedSessions(database, clock, timedelta(days=settings.session_kept_days)),
+    ]
