@@ -1,6 +1,7 @@
 """Reads FEED once per process into the hub."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
@@ -82,6 +83,19 @@ class FeedReader:
         self._may_take = asyncio.Event()
         self._owed = 0
         """Where the stream stood when it was looked at; read so far, this process can be asked."""
+        self._pushed: Pushed | None = None
+        self._pending = 0
+        self._delay = 0.0
+
+    def status(self) -> dict[str, object]:
+        """For health: whether FEED is read, how many messages wait there, and how old the last one was when it came."""
+        is_pushed = self._pushed is not None and self._pushed.is_whole
+        return {
+            "reading": self.opened.is_set() and is_pushed,
+            "head": self.hub.head,
+            "pending": self._pending,
+            "last_delay_seconds": round(self._delay, 3),
+        }
 
     def check_opened(self) -> None:
         """Raises FeedNotRead."""
@@ -116,13 +130,13 @@ class FeedReader:
             filter_subject=f"{FEED_PREFIX}.>",
             flow_control=True,
         )
-        async with Pushed(self._bus, FEED, behind, self._take, beat=BEAT_SECONDS) as pushed:
+        async with Pushed(self._bus, FEED, behind, self._take, beat=BEAT_SECONDS) as self._pushed:
             if (await position_of(self._bus, 0))[0] != epoch:
                 return  # the consumer is another stream's
             self._owed = last
             self._may_take.set()
             self._open_if_read()
-            await pushed.until_broken()
+            await self._pushed.until_broken()
 
     def _open_if_read(self) -> None:
         if self.hub.head >= self._owed:
@@ -130,6 +144,8 @@ class FeedReader:
 
     async def _take(self, message: Msg) -> None:
         await self._may_take.wait()
+        self._pending = message.metadata.num_pending
+        self._delay = max(0.0, time.time() - message.metadata.timestamp.timestamp())
         while self.hub.is_behind:
             await asyncio.sleep(BEHIND_SECONDS)
         seq = message.metadata.sequence.stream
