@@ -73,10 +73,12 @@ select pg_advisory_xact_lock(key) from (
     from unnest(:tenant_ids::uuid[]) as tenant_id order by key
 ) as keys;
 
--- name: next_in_audience$
-insert into feed_tail (tenant_id, audience, n) values (:tenant_id::uuid, :audience::text, 1)
-on conflict (tenant_id, audience) do update set n = feed_tail.n + 1, changed_at = clock_timestamp()
-returning n;
+-- name: next_in_audiences
+-- The last number of each audience, of which `counts` are new.
+insert into feed_tail (tenant_id, audience, n)
+select * from unnest(:tenant_ids::uuid[], :audiences::text[], :counts::bigint[])
+on conflict (tenant_id, audience) do update set n = feed_tail.n + excluded.n, changed_at = clock_timestamp()
+returning tenant_id, audience, n;
 
 -- name: tails_of
 select audience, n, changed_at from feed_tail
