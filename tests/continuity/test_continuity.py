@@ -94,6 +94,7 @@ async def test_each_desktop_hears_its_own_once_and_in_order_whatever_fails(world
 @pytest.mark.soak
 @pytest.mark.timeout(3_600)
 async def test_the_same_over_a_million_deliveries(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.records_at_once = 60
     await world.begin(desks_per_tenant=100)
     told = await survive(world, rounds=ROUNDS, least=ENOUGH, pause=0.04)
     with capsys.disabled():
