@@ -25,6 +25,7 @@ from services.bff.bounds import MAX_HEADERS, MAX_URL, OPENING_SECONDS
 from services.bff.door import Guest, Knock
 from services.bff.frames import Cursor
 from services.bff.hub import Hub, Stream
+from services.bff.sessions.desks import Seat
 from services.bff.streams import Streams
 
 log = structlog.get_logger(__name__)
@@ -183,8 +184,8 @@ class StreamProtocol(asyncio.Protocol):
         seen = self._streams.where()
         guest = await self._streams.door.admit(self._knock(path))
         cursor = self.header("last-event-id") or query.get("cursor", [""])[0]
-        session = await self._streams.desks.in_session(guest, query.get("session", [""])[0])
-        await self._begin(guest, session, cursor, seen)
+        seat = await self._streams.desks.seat(guest, query.get("session", [""])[0])
+        await self._begin(guest, seat, cursor, seen)
 
     def _knock(self, path: str) -> Knock:
         return Knock(
@@ -194,14 +195,14 @@ class StreamProtocol(asyncio.Protocol):
             self._headers.get("dpop", []),
         )
 
-    async def _begin(self, guest: Guest, session: str, cursor: str, seen: Cursor) -> None:
+    async def _begin(self, guest: Guest, seat: Seat, cursor: str, seen: Cursor) -> None:
         if self._transport is None:
             return
         audiences = audiences_of(
             guest.member_id, guest.device_id, guest.scope.properties, guest.scope.backoffice_roles
         )
         line = Line(self._transport, self._streams.hub)
-        stream = self._streams.new_stream(guest, session, audiences, line, seen.seq)
+        stream = self._streams.new_stream(guest, seat, audiences, line, seen.seq)
         head = response_head(HTTPStatus.OK, {**STREAM_HEADERS, "DPoP-Nonce": self._streams.door.nonce()})
         await self._streams.begin(stream, cursor, head, seen.epoch, self._opening.cancel)
         line.carry(stream)  # before anything is awaited: what the transport says next is the stream's

@@ -20,7 +20,7 @@ from services.bff.hub import Sink, Stream
 from services.bff.limits import Admission, TokenBucket, share
 from services.bff.past import first_kept, pages_of
 from services.bff.ring import Entry, Ring
-from services.bff.sessions.desks import Desks
+from services.bff.sessions.desks import Desks, Seat
 from services.bff.settings import Settings
 from services.bff.tails import Tails
 
@@ -65,7 +65,7 @@ class Streams:
         self._cold = asyncio.Semaphore(COLD_REPLAYS)
 
     def new_stream(
-        self, guest: Guest, session: str, audiences: frozenset[str], sink: Sink, admitted_at: int
+        self, guest: Guest, seat: Seat, audiences: frozenset[str], sink: Sink, admitted_at: int
     ) -> Stream:
         """One that was admitted when the feed stood at `admitted_at`; its life is spread and ends before its token."""
         life = self._settings.stream_life * random.uniform(1 - LIFE_SPREAD, 1 + LIFE_SPREAD)  # noqa: S311  # spreads
@@ -83,9 +83,9 @@ class Streams:
             last_word="token" if is_short else "renew",
             admitted_at=admitted_at,
             generation=time.time_ns() // 1000,
-            session=session,
+            session=seat.session,
         )
-        stream.exp = exp
+        stream.exp, stream.app = exp, seat.app
         return stream
 
     def where(self) -> Cursor:
@@ -103,7 +103,6 @@ class Streams:
         self.check_same(epoch)
         self._reader.check_opened()
         start, reset = await self.start_of(stream.tenant_id, cursor)
-        stream.app = await self.tails.app_of(stream.tenant_id, stream.device_id)
         last = await self.tails.as_of(stream.tenant_id, stream.audiences, start)
         self.check_same(epoch)
         on_answer()
