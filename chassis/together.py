@@ -6,7 +6,7 @@ one read. Each read begins after its questions came, so an answer is never older
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from chassis.errors import Transient
@@ -42,14 +42,15 @@ class Together(Generic[K, V]):
                 some, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._answer([one for one in some if not one[1].done()])
         finally:
-            self._reading = None
+            self._reading, left, self._waiting = None, self._waiting, []
+            release(left)
 
     async def _answer(self, some: list[tuple[K, asyncio.Future[V]]]) -> None:
         if not some:
             return
         try:
             answers = await self._read([question for question, _ in some])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # it is raised where it was asked
             if len(some) == 1 or isinstance(error, Transient):
                 for _, answer in some:
                     if not answer.done():
@@ -62,5 +63,10 @@ class Together(Generic[K, V]):
                 if not answer.done():  # who asked may be gone
                     answer.set_result(found)
         finally:
-            for _, answer in some:
-                answer.cancel()  # of those without an answer: the process ends
+            release(some)
+
+
+def release(some: Iterable[tuple[K, asyncio.Future[V]]]) -> None:
+    """Those who have no answer get none: the read itself was cancelled."""
+    for _, answer in some:
+        answer.cancel()

@@ -18,7 +18,7 @@ from services.bff.versions import app_of
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """`session` as the desk named it, empty where it named none; `app`: (platform, version) of the device's open session."""
+    """The session as the desk named it, empty where it named none; (platform, version) of the device's open session."""
 
     session: str
     app: tuple[str, str]
@@ -52,9 +52,7 @@ class Desks:
         """Of many tenants in one snapshot, so the query itself keeps them apart."""
         tenant_ids, device_ids, session_ids = zip(*asked, strict=True)
         async with self._database.platform_reading() as tx:
-            found = queries.seats(
-                tx, tenant_ids=tenant_ids, device_ids=device_ids, session_ids=session_ids
-            )
+            found = queries.seats(tx, tenant_ids=tenant_ids, device_ids=device_ids, session_ids=session_ids)
             return [row async for row in found]
 
 
