@@ -8,8 +8,6 @@ import contextlib
 import random
 import socket
 from collections.abc import Callable
-from email.utils import formatdate
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,6 +17,7 @@ from fastapi import Response
 
 from chassis import problems
 from chassis.errors import DomainError, Transient
+from services.bff.answers import refusal, stream_head, turned_away
 from services.bff.api import STREAM_PATH
 from services.bff.audiences import audiences_of
 from services.bff.bounds import MAX_HEADERS, MAX_URL, OPENING_SECONDS
@@ -32,6 +31,10 @@ log = structlog.get_logger(__name__)
 TICK_SECONDS = 0.25
 SEND_BUFFER_BYTES = 131_072
 """In the kernel per connection; more is kept by us, and bounded."""
+BACKLOG = 4096
+"""Connections that wait to be accepted: a wave that comes back at once must not wait for TCP to try again."""
+READ = {name.encode(): name for name in ("authorization", "dpop", "last-event-id", "accept-language")}
+"""All that is kept of a request's head."""
 DEAD_SECONDS = 60
 """What is unacknowledged for so long breaks the connection (TCP_USER_TIMEOUT, RFC 5482)."""
 
@@ -78,6 +81,18 @@ class Line(asyncio.Protocol):
 class StreamProtocol(asyncio.Protocol):
     """One connection until its stream is open: reads one request, asks the door, answers."""
 
+    __slots__ = (
+        "_headers",
+        "_is_read",
+        "_opening",
+        "_parser",
+        "_size",
+        "_streams",
+        "_task",
+        "_transport",
+        "_url",
+    )
+
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
         self._parser: Any = httptools.HttpRequestParser(self)
@@ -122,7 +137,7 @@ class StreamProtocol(asyncio.Protocol):
         if why is None:
             self._task = loop.create_task(self._open())
         else:
-            self._refuse(unavailable(self._language(), 10))
+            self._say_last(turned_away(self._language(), self._streams.door.nonce()))
 
     def on_message_begin(self) -> None:
         if self._is_read:  # its headers would be taken for those of the first one
@@ -132,7 +147,9 @@ class StreamProtocol(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+        known = READ.get(name.lower())
+        if known is not None:
+            self._headers.setdefault(known, []).append(value.decode("latin-1"))
 
     def on_message_complete(self) -> None:
         self._is_read = True
@@ -158,7 +175,7 @@ class StreamProtocol(asyncio.Protocol):
             )
         except Transient as error:
             log.warning("stream.unavailable", error=str(error))
-            self._refuse(unavailable(language, 3))
+            self._refuse(problems.unavailable(language), str(random.randint(1, 3)))  # noqa: S311  # spreads reconnects
         except Exception:
             # The last resort of a task that nobody awaits.
             log.exception("stream.failed")
@@ -203,7 +220,7 @@ class StreamProtocol(asyncio.Protocol):
         )
         line = Line(self._transport, self._streams.hub)
         stream = self._streams.new_stream(guest, seat, audiences, line, seen.seq)
-        head = response_head(HTTPStatus.OK, {**STREAM_HEADERS, "DPoP-Nonce": self._streams.door.nonce()})
+        head = stream_head(self._streams.door.nonce())
         await self._streams.begin(stream, cursor, head, seen.epoch, self._opening.cancel)
         line.carry(stream)  # before anything is awaited: what the transport says next is the stream's
         await self._streams.evictions.tell(stream)
@@ -212,15 +229,14 @@ class StreamProtocol(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _refuse(self, answer: Any) -> None:
+    def _refuse(self, answer: Response, retry_after: str | None = None) -> None:
+        self._say_last(refusal(answer, self._streams.door.nonce(), retry_after))
+
+    def _say_last(self, data: bytes) -> None:
         self._opening.cancel()
-        if self._transport is None or self._transport.is_closing():
-            return
-        ours = {"connection", "dpop-nonce"}
-        headers = {name: value for name, value in answer.headers.items() if name.lower() not in ours}
-        headers |= {"Connection": "close", "DPoP-Nonce": self._streams.door.nonce()}
-        self._transport.write(response_head(HTTPStatus(answer.status_code), headers) + answer.body)
-        self._transport.close()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+            self._transport.close()
 
 
 def address_of(url: bytes) -> tuple[str, dict[str, list[str]]]:
@@ -231,27 +247,6 @@ def address_of(url: bytes) -> tuple[str, dict[str, list[str]]]:
         return "", {}
     query = (parsed.query or b"").decode("latin-1")
     return (parsed.path or b"").decode("latin-1"), parse_qs(query)
-
-
-STREAM_HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-store, no-transform",
-    "X-Accel-Buffering": "no",
-    "Connection": "close",
-}
-
-
-def response_head(status: HTTPStatus, headers: dict[str, str]) -> bytes:
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}", f"Date: {formatdate(usegmt=True)}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-
-
-def unavailable(language: str, most_seconds: int) -> Response:
-    """An honest no, with a time to come back that is spread."""
-    answer = problems.unavailable(language)
-    answer.headers["Retry-After"] = str(random.randint(1, most_seconds))  # noqa: S311  # spreads reconnects
-    return answer
 
 
 class StreamListener:
@@ -274,7 +269,9 @@ class StreamListener:
         loop = asyncio.get_running_loop()
         await self._streams.evictions.listen()
         with listening_socket(*self._place) as listening:
-            server = await loop.create_server(lambda: StreamProtocol(self._streams), sock=listening)
+            server = await loop.create_server(
+                lambda: StreamProtocol(self._streams), sock=listening, backlog=BACKLOG
+            )
             try:
                 async with asyncio.TaskGroup() as group:
                     sweeping = group.create_task(self._sweep())
@@ -321,7 +318,7 @@ class StreamListener:
 def listening_socket(host: str, port: int) -> socket.socket:
     """What it accepts inherits: small kernel buffers, and an end of patience with who is gone without a word."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=4096)
+    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_SECONDS * 1000)
