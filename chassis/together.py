@@ -14,8 +14,8 @@ from chassis.errors import Transient
 K = TypeVar("K")
 V = TypeVar("V")
 
-MOST = 256
-"""Questions in one read."""
+MOST = 64
+"""Questions in one read, and who goes on at once when it is answered."""
 
 
 class Together(Generic[K, V]):

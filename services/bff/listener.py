@@ -24,6 +24,7 @@ from services.bff.bounds import MAX_HEADERS, MAX_URL, OPENING_SECONDS
 from services.bff.door import Guest, Knock
 from services.bff.frames import Cursor
 from services.bff.hub import Hub, Stream
+from services.bff.limits import Step
 from services.bff.sessions.desks import Seat
 from services.bff.streams import Streams
 
@@ -33,6 +34,8 @@ SEND_BUFFER_BYTES = 131_072
 """In the kernel per connection; more is kept by us, and bounded."""
 BACKLOG = 4096
 """Connections that wait to be accepted: a wave that comes back at once must not wait for TCP to try again."""
+ACCEPTED_PER_TURN = 16
+"""The loop takes one connection per listening handle and turn, which holds a wave up while a turn is full of work."""
 READ = {name.encode(): name for name in ("authorization", "dpop", "last-event-id", "accept-language")}
 """All that is kept of a request's head."""
 DEAD_SECONDS = 60
@@ -87,6 +90,7 @@ class StreamProtocol(asyncio.Protocol):
         "_opening",
         "_parser",
         "_size",
+        "_step",
         "_streams",
         "_task",
         "_transport",
@@ -101,6 +105,7 @@ class StreamProtocol(asyncio.Protocol):
         self._url = b""
         self._transport: asyncio.Transport | None = None
         self._is_read = False
+        self._step = Step.AWAY
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -134,10 +139,22 @@ class StreamProtocol(asyncio.Protocol):
         is_stream = self._url.startswith(STREAM_PATH.encode())
         connections = self._streams.hub.connections
         why = self._streams.admission.refusal(connections, loop.time()) if is_stream else None
-        if why is None:
-            self._task = loop.create_task(self._open())
-        else:
+        if why is not None:
             self._say_last(turned_away(self._language(), self._streams.door.nonce()))
+        elif is_stream:
+            self._move(Step.KNOCKING)
+            self._streams.turnstile.line_up(self._start)
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._task = asyncio.get_running_loop().create_task(self._open())
+
+    def _move(self, step: Step) -> None:
+        if step is not self._step:
+            self._streams.admission.moved(self._step, step)
+            self._step = step
 
     def on_message_begin(self) -> None:
         if self._is_read:  # its headers would be taken for those of the first one
@@ -156,6 +173,7 @@ class StreamProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         self._opening.cancel()
+        self._move(Step.AWAY)
         if self._task is not None:
             self._task.cancel()
 
@@ -163,8 +181,7 @@ class StreamProtocol(asyncio.Protocol):
         return self._headers.get(name, [""])[0]
 
     async def _open(self) -> None:
-        admission, language = self._streams.admission, self._language()
-        admission.opening += 1
+        language = self._language()
         try:
             await self._answer(language)
         except DomainError as error:
@@ -181,7 +198,7 @@ class StreamProtocol(asyncio.Protocol):
             log.exception("stream.failed")
             self._refuse(problems.internal(language))
         finally:
-            admission.opening -= 1
+            self._move(Step.AWAY)
             self._parser = self._task = None  # each holds this object, and would keep it until a collection
 
     def _language(self) -> str:
@@ -221,9 +238,13 @@ class StreamProtocol(asyncio.Protocol):
         line = Line(self._transport, self._streams.hub)
         stream = self._streams.new_stream(guest, seat, audiences, line, seen.seq)
         head = stream_head(self._streams.door.nonce())
-        await self._streams.begin(stream, cursor, head, seen.epoch, self._opening.cancel)
+        await self._streams.begin(stream, cursor, head, seen.epoch, self._answered)
         line.carry(stream)  # before anything is awaited: what the transport says next is the stream's
         await self._streams.evictions.tell(stream)
+
+    def _answered(self) -> None:
+        self._opening.cancel()
+        self._move(Step.ANSWERED)
 
     def _give_up(self) -> None:
         if self._transport is not None:
@@ -252,7 +273,7 @@ def address_of(url: bytes) -> tuple[str, dict[str, list[str]]]:
 class StreamListener:
     """A server of the runtime: accepts, drives the hub, and on stop sends everybody elsewhere, evenly over time.
 
-    `Streams` opens the streams; of it are used `hub door desks admission evictions origin where new_stream begin
+    `Streams` opens the streams; of it are used `hub door desks admission turnstile evictions origin where new_stream begin
     stop_admitting drain`, so that a benchmark can give something smaller whose door lets everybody in.
     """
 
@@ -266,22 +287,25 @@ class StreamListener:
         self._awake = asyncio.Event()
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
         await self._streams.evictions.listen()
         with listening_socket(*self._place) as listening:
-            server = await loop.create_server(
-                lambda: StreamProtocol(self._streams), sock=listening, backlog=BACKLOG
-            )
-            try:
-                async with asyncio.TaskGroup() as group:
-                    sweeping = group.create_task(self._sweep())
-                    await self._tick(self._stopping.is_set)
-                    server.close()
-                    await self._drain()
-                    sweeping.cancel()
-            finally:
-                server.close()
-                self._streams.drain(1, 0)
+            servers = [await self._server(listening.dup()) for _ in range(ACCEPTED_PER_TURN)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                sweeping = group.create_task(self._sweep())
+                await self._tick(self._stopping.is_set)
+                close_all(servers)
+                await self._drain()
+                sweeping.cancel()
+        finally:
+            close_all(servers)
+            self._streams.drain(1, 0)
+
+    async def _server(self, listening: socket.socket) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(
+            lambda: StreamProtocol(self._streams), sock=listening, backlog=BACKLOG
+        )
 
     async def _sweep(self) -> None:
         """Give out what was said, as soon as it has waited for others."""
@@ -313,6 +337,11 @@ class StreamListener:
 
     async def stop(self) -> None:
         self._stopping.set()
+
+
+def close_all(servers: list[asyncio.Server]) -> None:
+    for server in servers:
+        server.close()
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -23,6 +23,7 @@ from services.bff.ring import Entry, Ring
 from services.bff.sessions.desks import Desks, Seat
 from services.bff.settings import Settings
 from services.bff.tails import Tails
+from services.bff.turnstile import Turnstile
 
 BEFORE_EXPIRY_SECONDS = 30.0
 """A stream ends so long before its token, and says so as long before that."""
@@ -55,8 +56,11 @@ class Streams:
         self.origin = settings.stream_origin
         self.evictions = Evictions(bus, hub)
         self.admission = Admission(
-            settings.max_streams, TokenBucket(settings.attach_rate, settings.attach_rate)
+            settings.max_streams,
+            TokenBucket(settings.attach_rate, settings.attach_rate),
+            settings.max_openings,
         )
+        self.turnstile = Turnstile()
         self._bus = bus
         self._reader = reader
         self.tails = tails
