@@ -114,7 +114,6 @@ class Generator:
         share = told.pop("cpu") / told["seconds"] / len(cores.GENERATOR)
         return Measured(**told, load_share=share)
 
-
     async def _command(self, command: str) -> dict[str, Any]:
         assert self._process.stdin is not None  # noqa: S101  # it is a pipe
         self._process.stdin.write(f"{command}\n".encode())
