@@ -1,6 +1,6 @@
 """More callers than may come in, or than can: what those notice who are in, and what the others are told.
 
-The callers (`storm.c`) do not wait for each other. Twice the limit: as many as there may be streams knock again every second at
+The callers (`storm.c`) do not wait for each other. Twice the limit: as many as there may be streams knock every second at
 a process that is full. Ten times the rate: a process that opens `ATTACH_RATE` streams a second is asked for ten times as
 many; those who are let in meanwhile are served too.
 """
