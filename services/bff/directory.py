@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -139,4 +140,10 @@ class Directory:
 
 
 def scope_from(row: Any) -> Scope:
-    return Scope(frozenset(row["properties"]), frozenset(row["backoffice_roles"]), bool(row["is_active"]))
+    return _scope(tuple(row["properties"]), tuple(row["backoffice_roles"]), bool(row["is_active"]))
+
+
+@lru_cache(maxsize=10_000)
+def _scope(properties: tuple[str, ...], roles: tuple[str, ...], is_active: bool) -> Scope:
+    """One object for all who may do the same."""
+    return Scope(frozenset(properties), frozenset(roles), is_active)
