@@ -1,9 +1,9 @@
 """Where the work in hand comes from: written into every event that it causes."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class Origin:
     actor_type: str | None = None
 
 
+SYSTEM = "system"
 _system = Origin(actor_type="system")
 _origin: ContextVar[Origin] = ContextVar("origin", default=_system)  # an Origin is frozen
 
@@ -27,8 +28,7 @@ def current_origin() -> Origin:
 
 def set_actor(actor_id: str, actor_type: str) -> None:
     """Name the actor of the origin in force, once it is known who is calling."""
-    origin = _origin.get()
-    _origin.set(Origin(origin.correlation_id, origin.causation_id, actor_id, actor_type))
+    _origin.set(replace(_origin.get(), actor_id=actor_id, actor_type=actor_type))
 
 
 @contextmanager
@@ -46,3 +46,8 @@ def use_origin(
         yield origin
     finally:
         _origin.reset(token)
+
+
+def as_system() -> AbstractContextManager[Origin]:
+    """What is done inside, the service does by itself."""
+    return use_origin(actor_id=SYSTEM, actor_type="system")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
 from chassis.inbox import InboxSettings
@@ -38,8 +37,9 @@ def compose(settings: Settings) -> Service:
         hears=dict.fromkeys(STREAMS.values(), sequencer(clock)),
         inbox=InboxSettings(max_batch=settings.max_batch),
         on_gap=gaps.note,
+        admits_members=True,
     )
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
     )
-    return shared.service([api.router(database, signer, Authenticate(shared.verifier))], [checkpoints, gaps])
+    return shared.service([api.router(database, signer, shared.authenticate_members())], [checkpoints, gaps])

@@ -3,26 +3,9 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from chassis.buckets import Buckets
 
-@dataclass(slots=True)
-class TokenBucket:
-    """`rate` a second, and `burst` at once after a quiet time."""
-
-    rate: float
-    burst: float
-    _tokens: float = -1.0
-    _at: float = 0.0
-
-    def take(self, now: float) -> bool:
-        """Whether one more may come now (seconds of a monotonic clock)."""
-        if self._tokens < 0:
-            self._tokens, self._at = self.burst, now
-        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+STREAMS = "streams"
 
 
 class Step(Enum):
@@ -42,7 +25,7 @@ class Admission:
     """
 
     most: int
-    bucket: TokenBucket
+    rate: Buckets
     most_knocking: int = 512
     opening: int = 0
     knocking: int = 0
@@ -58,7 +41,7 @@ class Admission:
             return "this process has as many streams as it may"
         if self.knocking >= self.most_knocking:
             return "too many wait for their answer"
-        if not self.bucket.take(now):
+        if not self.rate.take(STREAMS, now):
             return "too many streams are opened at once"
         return None
 

@@ -5,22 +5,17 @@ database in the transaction of its effect: the same proof on another process fin
 transaction, and is refused if it took place.
 """
 
-import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import structlog
-
 from chassis.db import Database, Tx
 from chassis.dpop import challenge
-from chassis.errors import Transient
+from chassis.rounds import go_round
 from services.bff.door import Guest
 from services.bff.errors import ProofRefused
 from services.bff.projector import queries
-
-log = structlog.get_logger(__name__)
 
 KEPT = timedelta(seconds=300)
 """Longer than any process takes a proof (`chassis.proof_memory`), by more than their clocks may differ."""
@@ -55,13 +50,7 @@ class Mutations:
 
     async def run(self) -> None:
         """Until cancelled; several processes at once do no harm."""
-        while True:
-            try:
-                while await self.forget() == MOST_AT_ONCE:
-                    pass
-            except Transient as error:
-                log.warning("used_proofs.waiting", error=str(error))
-            await asyncio.sleep(EVERY_SECONDS)
+        await go_round(self.name, self.forget, EVERY_SECONDS)
 
     async def forget(self) -> int:
         """A bounded number of proofs whose time is over; how many there were."""

@@ -29,6 +29,8 @@ class Settings(ServiceSettings):
     """Mean time from one heartbeat of a session to the next."""
     limits_seconds: float = Field(default=1, gt=0)
     """How often sessions are looked for that have reached a limit."""
+    session_kept_days: float = Field(default=90, ge=1)
+    """A session is deleted so long after its end."""
     page_token_key: SecretStr
     """Signs page tokens; the same for all processes."""
     stream_heartbeat: float = Field(default=20, gt=0)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncGenerator, Callable
 from uuid import UUID
 
+from chassis.buckets import Buckets
 from chassis.bus import Bus
 from chassis.errors import Transient
 from services.bff.bounds import COLD_REPLAYS
@@ -17,7 +18,7 @@ from services.bff.evictions import Evictions
 from services.bff.feed_reader import FeedReader
 from services.bff.frames import PADDING, Cursor, control_frame, retry_frame
 from services.bff.hub import Sink, Stream
-from services.bff.limits import Admission, TokenBucket, share
+from services.bff.limits import Admission, share
 from services.bff.past import first_kept, pages_of
 from services.bff.ring import Entry, Ring
 from services.bff.sessions.desks import Desks, Seat
@@ -57,7 +58,7 @@ class Streams:
         self.evictions = Evictions(bus, hub)
         self.admission = Admission(
             settings.max_streams,
-            TokenBucket(settings.attach_rate, settings.attach_rate),
+            Buckets(settings.attach_rate, round(settings.attach_rate) or 1, 1),
             settings.max_openings,
         )
         self.turnstile = Turnstile()
@@ -67,6 +68,24 @@ class Streams:
         self._settings = settings
         self.is_draining = False
         self._cold = asyncio.Semaphore(COLD_REPLAYS)
+        self._cold_replays = 0
+
+    def status(self) -> dict[str, object]:
+        """For health: streams now, and what happened to them since the process began."""
+        hub, counted = self.hub, self.hub.counters
+        return {
+            "open": hub.connections,
+            "opening": self.admission.opening,
+            "parked": hub.parked,
+            "unwritten_bytes": hub.backlog,
+            "since_start": {
+                "delivered": counted.delivered,
+                "parked": counted.parked,
+                "dropped": counted.dropped,
+                "replaced": counted.replaced,
+                "cold_replays": self._cold_replays,
+            },
+        }
 
     def new_stream(
         self, guest: Guest, seat: Seat, audiences: frozenset[str], sink: Sink, admitted_at: int
@@ -171,6 +190,7 @@ class Streams:
 
     async def _replay_some(self, stream: Stream, start: int, ring: Ring) -> int:
         """Pages until the ring goes on, the reader is slow, or what the door saw has changed."""
+        self._cold_replays += 1
         async with contextlib.aclosing(self.past(stream.tenant_id, start)) as pages:
             async for entries in pages:
                 if self.hub.word_for(stream) is not None:

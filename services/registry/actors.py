@@ -1,17 +1,8 @@
-"""Who did something: whoever called, or the registry itself."""
+"""Who did something, for the rows that say so."""
 
-from contextlib import AbstractContextManager
-
-from chassis.context import Origin, current_origin, use_origin
-
-SYSTEM = "system"
+from chassis.context import SYSTEM, current_origin
 
 
 def actor() -> str:
-    """The id of whoever does the work in hand, for the rows that say who did it."""
+    """The id of whoever does the work in hand: who called, or the registry itself."""
     return current_origin().actor_id or SYSTEM
-
-
-def as_system() -> AbstractContextManager[Origin]:
-    """What is done inside, the registry does by itself."""
-    return use_origin(actor_id=SYSTEM, actor_type="system")

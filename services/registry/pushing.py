@@ -10,7 +10,7 @@ import structlog
 from chassis.clock import Clock
 from chassis.db import Database, Tx, rows
 from chassis.errors import Transient
-from services.registry.rounds import go_round
+from chassis.rounds import go_round
 
 log = structlog.get_logger(__name__)
 BATCH = 100

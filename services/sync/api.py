@@ -139,30 +139,7 @@ def router(
 
     Caller = Annotated[Principal, Depends(principal)]  # noqa: N806  # a type that holds the closure
 
-    @routes.post("/handshake", responses=DOCUMENTED)
-    async def handshake(body: HandshakeIn, caller: Caller) -> dict[str, Any]:
-        """Where device and server stand: the last action applied, the head of each scope, and how large pages may be."""
-        if body.device != caller.device_id:
-            raise Invalid(**at("/device", "not_yours", "not the device that asks"))
-        refuse_paused(switches, caller.tenant_id)
-        async with database.reading(caller.tenant_id) as tx:
-            last_mid = await operations.last_applied(tx, caller, body.producer_epoch)
-            scopes = [
-                await operations.standing(tx, caller, cursors, asked.scope, asked.cursor, f"/scopes/{place}")
-                for place, asked in enumerate(body.scopes)
-            ]
-        is_cut_off = any(
-            asked.cursor and not now["cursor"] for asked, now in zip(body.scopes, scopes, strict=True)
-        )
-        return {
-            "mode": "snapshot" if is_cut_off else "delta",
-            "epoch": EPOCH,
-            "server_time": clock.now(),
-            "scopes": scopes,
-            "last_applied_mid": last_mid,
-            "limits": {"mutations": settings.max_mutations, "page": settings.max_page},
-            "pause": {"pull": False, "push": False},
-        }
+    add_handshake(routes, database, Caller, cursors, clock, settings, switches)
 
     @routes.post("/pull")
     async def pull(body: PullIn, caller: Caller) -> dict[str, Any]:
@@ -190,3 +167,38 @@ def only_scope(caller: Principal) -> str:
     if len(caller.properties) != 1:
         raise ScopeRefused(**at("/scope", "missing", "name it: this member has not exactly one property"))
     return f"{caller.tenant_id}/{next(iter(caller.properties))}"
+
+
+def add_handshake(
+    routes: APIRouter,
+    database: Database,
+    Caller: Any,  # noqa: N803  # a type that holds a closure
+    cursors: Cursors,
+    clock: Clock,
+    settings: Settings,
+    switches: Switches,
+) -> None:
+    @routes.post("/handshake", responses=DOCUMENTED)
+    async def handshake(body: HandshakeIn, caller: Caller) -> dict[str, Any]:
+        """Where device and server stand: the last action applied, the head of each scope, and how large pages may be."""
+        if body.device != caller.device_id:
+            raise Invalid(**at("/device", "not_yours", "not the device that asks"))
+        refuse_paused(switches, caller.tenant_id)
+        async with database.reading(caller.tenant_id) as tx:
+            last_mid = await operations.last_applied(tx, caller, body.producer_epoch)
+            scopes = [
+                await operations.standing(tx, caller, cursors, asked.scope, asked.cursor, f"/scopes/{place}")
+                for place, asked in enumerate(body.scopes)
+            ]
+        is_cut_off = any(
+            asked.cursor and not now["cursor"] for asked, now in zip(body.scopes, scopes, strict=True)
+        )
+        return {
+            "mode": "snapshot" if is_cut_off else "delta",
+            "epoch": EPOCH,
+            "server_time": clock.now(),
+            "scopes": scopes,
+            "last_applied_mid": last_mid,
+            "limits": {"mutations": settings.max_mutations, "page": settings.max_page},
+            "pause": {"pull": False, "push": False},
+        }

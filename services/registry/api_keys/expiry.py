@@ -6,9 +6,9 @@ from typing import Any
 
 from chassis import outbox
 from chassis.db import Tx, rows
+from chassis.due_rows import DueRows
 from contracts.registry import ApiKeyExpiringV1
 from services.registry.api_keys.store import queries
-from services.registry.due_rows import DueRows
 
 
 class ExpiryWarnings(DueRows[dict[str, Any]]):

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import Field
 
+from chassis.buckets import Buckets
 from chassis.clock import Clock
 from chassis.context import set_actor
 from chassis.db import Database
@@ -14,7 +15,6 @@ from services.registry.api_keys import store
 from services.registry.api_keys.format import is_well_formed
 from services.registry.api_keys.peppers import Peppers
 from services.registry.bodies import Body
-from services.registry.buckets import Buckets
 from services.registry.errors import ApiKeyNotFound, TooManyReports
 
 REPORTER = "leak-report"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from chassis.auth import Authenticate
+from chassis.buckets import Buckets
 from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.db import Database
@@ -18,7 +19,6 @@ from services.registry.api_keys.memory import SUBJECTS, Memory
 from services.registry.api_keys.peppers import Peppers
 from services.registry.api_keys.uses import Uses
 from services.registry.api_keys.verification import Verifier
-from services.registry.buckets import Buckets
 from services.registry.settings import Settings
 
 

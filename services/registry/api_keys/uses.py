@@ -7,8 +7,8 @@ import structlog
 
 from chassis.db import Database
 from chassis.errors import Transient
+from chassis.rounds import go_round
 from services.registry.api_keys.store import queries
-from services.registry.rounds import go_round
 
 log = structlog.get_logger(__name__)
 

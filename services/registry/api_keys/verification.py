@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from chassis.buckets import Buckets
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.memory import Liveness
@@ -13,7 +14,6 @@ from services.registry.api_keys.memory import Memory
 from services.registry.api_keys.model import TELLS_NOTHING, Asked, Code, KnownKey, judge, keep_seconds
 from services.registry.api_keys.peppers import Peppers
 from services.registry.api_keys.uses import Uses
-from services.registry.buckets import Buckets
 
 
 class Verifier:

@@ -5,17 +5,17 @@ from datetime import timedelta
 import structlog
 
 from chassis.clock import Clock
+from chassis.context import as_system
 from chassis.db import Database
 from chassis.errors import Transient
 from chassis.ids import uuid7
-from services.registry.actors import as_system
+from chassis.rounds import go_round
 from services.registry.conformance import operations
 from services.registry.conformance.operations import Claim
 from services.registry.conformance.probe import Probe
 from services.registry.conformance.store import queries
 from services.registry.errors import ProbeRunning, ProductNotConnected, ProductNotFound
 from services.registry.products.client import ProductClient
-from services.registry.rounds import go_round
 
 log = structlog.get_logger(__name__)
 

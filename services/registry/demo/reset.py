@@ -11,10 +11,11 @@ from typing import Any
 import structlog
 
 from chassis.clock import Clock
+from chassis.context import as_system
 from chassis.db import Database, rows
 from chassis.errors import Transient
+from chassis.rounds import go_round
 from contracts.capabilities import DEMO_TENANT_ID
-from services.registry.actors import as_system
 from services.registry.catalogue.manifest import manifest_of
 from services.registry.catalogue.store import queries as catalogue
 from services.registry.demo import model, operations
@@ -23,7 +24,6 @@ from services.registry.demo.products import DemoProducts
 from services.registry.demo.store import queries
 from services.registry.errors import SlugTaken
 from services.registry.identity import IdentityProvider
-from services.registry.rounds import go_round
 from services.registry.tenants.model import Ladder
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ from typing import Any
 
 from chassis.clock import Clock
 from chassis.db import Database, Tx
-from services.registry.due_rows import DueRows
+from chassis.due_rows import DueRows
 from services.registry.tenants import lifecycle, store
 from services.registry.tenants.model import Ladder, Story
 from services.registry.tenants.store import queries

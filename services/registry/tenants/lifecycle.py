@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from chassis import outbox
-from chassis.context import current_origin
+from chassis.context import SYSTEM, current_origin
 from chassis.db import Tx
 from contracts.event import Event
 from contracts.registry import (
@@ -18,7 +18,6 @@ from contracts.registry import (
     TenantReactivatedV1,
     TenantTrialExpiringV1,
 )
-from services.registry.actors import SYSTEM
 from services.registry.entitlements.granted import Granted
 from services.registry.entitlements.store import queries as entitlements
 from services.registry.tenants import store

@@ -9,6 +9,7 @@ from uuid import UUID
 from asyncpg import UniqueViolationError
 
 from chassis import outbox
+from chassis.context import SYSTEM
 from chassis.db import ReadTx, Tx, rows
 from chassis.ids import uuid7
 from contracts.registry import (
@@ -17,7 +18,7 @@ from contracts.registry import (
     TenantHoldReleasedV1,
     TenantTrialStartedV1,
 )
-from services.registry.actors import SYSTEM, actor
+from services.registry.actors import actor
 from services.registry.catalogue.manifest import manifest_of
 from services.registry.catalogue.store import queries as catalogue
 from services.registry.entitlements import operations as entitlements

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
+from chassis.buckets import Buckets
 from chassis.clock import Clock
 from chassis.context import set_actor
 from chassis.db import Database
 from chassis.ids import uuid7
 from services.registry.bodies import Body, Email, Key, Language, Text
-from services.registry.buckets import Buckets
 from services.registry.errors import SlugTaken, TooManyTrials
 from services.registry.identity import IdentityProvider
 from services.registry.members import operations as members

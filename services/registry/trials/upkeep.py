@@ -2,7 +2,7 @@
 
 from chassis.clock import Clock
 from chassis.db import Database
-from services.registry.rounds import go_round
+from chassis.rounds import go_round
 from services.registry.trials import operations
 
 

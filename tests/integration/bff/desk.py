@@ -55,6 +55,20 @@ async def know(database: Database, event: Event, version: int = 1) -> None:
         await remember(tx, envelope_of(event, version), event)
 
 
+def created(tenant_id: UUID) -> TenantCreatedV1:
+    return TenantCreatedV1(
+        tenant_id=tenant_id,
+        slug="hotel",
+        name="Hotel",
+        kind="real",
+        status="trial",
+        plan="trial",
+        locale="en",
+        time_zone="Europe/Berlin",
+        org_id="1",
+    )
+
+
 @dataclass
 class Desk:
     """One member on one device. `enrol` makes it known; `token` and `proof` take what a test wants to be wrong."""
@@ -76,17 +90,7 @@ class Desk:
         return self.key.thumbprint()
 
     def created(self) -> TenantCreatedV1:
-        return TenantCreatedV1(
-            tenant_id=self.tenant_id,
-            slug="hotel",
-            name="Hotel",
-            kind="real",
-            status="trial",
-            plan="trial",
-            locale="en",
-            time_zone="Europe/Berlin",
-            org_id="1",
-        )
+        return created(self.tenant_id)
 
     def entitled(self, *products: str, ent_v: int = 1) -> EntitlementsChangedV1:
         granted = tuple(EntitledProduct(key=key, enabled=True, expires_at=None) for key in products)

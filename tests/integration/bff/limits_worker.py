@@ -8,6 +8,7 @@ from chassis.clock import SystemClock
 from chassis.db import Database
 from services.bff.sessions.limits import SessionLimits
 from services.bff.sessions.model import Limits
+from tests.until_idle import until_idle
 
 LIMITS = Limits(timedelta(hours=12), timedelta(minutes=30), timedelta(seconds=30))
 
@@ -15,17 +16,10 @@ LIMITS = Limits(timedelta(hours=12), timedelta(minutes=30), timedelta(seconds=30
 async def main(database_url: str, worker_database_url: str) -> int:
     database = Database("bff", database_url, worker_database_url)
     limits = SessionLimits(database, SystemClock(), LIMITS)
-    done = idle = 0
     try:
-        while idle < 3:  # what others hold locked is not to be seen for a moment
-            found = await limits.run_due()
-            done += found
-            idle = 0 if found else idle + 1
-            if not found:
-                await asyncio.sleep(0.2)
+        return await until_idle(limits.run_due)
     finally:
         await database.close()
-    return done
 
 
 if __name__ == "__main__":

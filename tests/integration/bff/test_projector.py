@@ -31,7 +31,7 @@ from contracts.registry import (
 from contracts.subjects import FEED
 from services.bff.projector import project
 from tests.infra import TestNats, eventually
-from tests.integration.bff.desk import envelope_of
+from tests.integration.bff.desk import created, envelope_of
 
 FAST = RelaySettings(poll=0.02, retry=0.05, heartbeat=3600, note_progress=0)
 
@@ -106,20 +106,6 @@ def story(tenant: UUID) -> list[tuple[Event, int]]:
         )
         told.append((MemberScopeChangedV1(**about, backoffice_roles=(), properties=(str(version),)), version))
     return told
-
-
-def created(tenant: UUID) -> TenantCreatedV1:
-    return TenantCreatedV1(
-        tenant_id=tenant,
-        slug="hotel",
-        name="Hotel",
-        kind="real",
-        status="trial",
-        plan="trial",
-        locale="en",
-        time_zone="UTC",
-        org_id="1",
-    )
 
 
 def deliveries_of(events: list[tuple[Event, int]]) -> list[Delivery]:

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from chassis.db import Database
+from chassis.ids import uuid7
 from contracts.bff import SessionClosedV1
 from contracts.registry import DeviceRevokedV1, TenantArchivedV1
 from services.bff.errors import DeviceUnknown, SessionEnded, TenantDisabled
@@ -101,6 +103,25 @@ async def test_who_looks_at_a_session_looks_again_only_when_the_next_limit_is_re
         await hotel.beat(session)
         looked += await hotel.part.run_due()
     assert looked == 4
+
+
+REFUSES = """
+create function bff.refuse() returns trigger language plpgsql as $$ begin raise 'not this one'; end $$;
+create trigger refuses before update of closed_at on bff.session
+for each row when (old.session_id = '{}') execute function bff.refuse()
+"""
+
+
+async def test_a_session_that_cannot_be_closed_keeps_no_other_one_open(
+    hotel: Hotel, admin: asyncpg.Connection
+) -> None:
+    stuck = await hotel.open()
+    hotel.guest = replace(hotel.guest, device_id=uuid7())
+    other = await hotel.open()
+    await admin.execute(REFUSES.format(stuck))
+    assert await hotel.pass_time(HOUR) == [(str(other), "idle")]
+    await admin.execute("drop trigger refuses on bff.session")
+    assert await hotel.pass_time(2 * MINUTE) == [(str(other), "idle"), (str(stuck), "idle")]
 
 
 @pytest.mark.parametrize(

@@ -7,22 +7,16 @@ from chassis.clock import SystemClock
 from chassis.db import Database
 from services.registry.tenants.due import DueActions
 from services.registry.tenants.model import Ladder
+from tests.until_idle import until_idle
 
 
 async def main(database_url: str, worker_database_url: str) -> int:
     database = Database("registry", database_url, worker_database_url)
     scheduler = DueActions(database, SystemClock(), Ladder(), batch=500)
-    done = idle = 0
     try:
-        while idle < 3:  # what others hold locked is not to be seen for a moment
-            found = await scheduler.run_due()
-            done += found
-            idle = 0 if found else idle + 1
-            if not found:
-                await asyncio.sleep(0.2)
+        return await until_idle(scheduler.run_due)
     finally:
         await database.close()
-    return done
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The small pure parts around the hub: the wheel, the bucket, the even drain."""
+"""The small pure parts around the hub: the wheel, the limits, the even drain."""
 
 import asyncio
 from random import Random
@@ -6,7 +6,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.bff.limits import Admission, Step, TokenBucket, share
+from chassis.buckets import Buckets
+from services.bff.limits import Admission, Step, share
 from services.bff.turnstile import Turnstile
 from services.bff.wheel import Wheel
 
@@ -35,15 +36,15 @@ def test_what_is_further_away_than_a_turn_comes_early_and_can_be_put_in_again() 
     assert [now for now in range(20) for _ in wheel.due(now)] == [7]
 
 
-def test_a_bucket_lets_a_burst_in_and_then_its_rate() -> None:
-    bucket = TokenBucket(rate=10, burst=5)
-    assert sum(bucket.take(0.0) for _ in range(100)) == 5
-    assert sum(bucket.take(now / 1000) for now in range(1, 2001)) in {19, 20}
-    assert sum(bucket.take(1000.0) for _ in range(100)) == 5
+def test_no_more_open_at_once_than_the_rate_lets_in() -> None:
+    admission = Admission(1000, Buckets(rate=10, burst=5, most=1))
+    assert sum(admission.refusal(0, 0.0) is None for _ in range(100)) == 5
+    assert sum(admission.refusal(0, now / 1000) is None for now in range(1, 2001)) in {19, 20}
+    assert sum(admission.refusal(0, 1000.0) is None for _ in range(100)) == 5
 
 
 def test_streams_that_are_being_opened_count_as_open() -> None:
-    admission = Admission(3, TokenBucket(1000, 1000))
+    admission = Admission(3, Buckets(1000, 1000, 1))
     assert admission.refusal(2, 0.0) is None
     admission.moved(Step.AWAY, Step.KNOCKING)
     assert admission.refusal(2, 0.0) is not None
@@ -54,7 +55,7 @@ def test_streams_that_are_being_opened_count_as_open() -> None:
 
 
 def test_few_wait_for_their_answer_at_once_however_many_are_being_served() -> None:
-    admission = Admission(1000, TokenBucket(1000, 1000), most_knocking=2)
+    admission = Admission(1000, Buckets(1000, 1000, 1), most_knocking=2)
     for _ in range(2):
         admission.moved(Step.AWAY, Step.KNOCKING)
     assert admission.refusal(0, 0.0) is not None

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from services.registry.api_keys.memory import Memory
 from services.registry.api_keys.model import Asked, Code, KnownKey, judge, keep_seconds, warnings_of
 from services.registry.api_keys.peppers import Peppers
-from services.registry.buckets import Buckets
 from tests.integration.registry.key_stage import NEWER_PEPPER, PEPPER, settings_of
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -70,22 +69,6 @@ def test_the_first_pepper_issues_and_all_of_them_verify() -> None:
     assert both.digest("key") == Peppers(NEWER_PEPPER).digest("key")
     assert both.digests("key") == [Peppers(NEWER_PEPPER).digest("key"), Peppers(PEPPER).digest("key")]
     assert len({both.digest("key"), both.digest("kez"), Peppers(PEPPER).digest("key")}) == 3
-
-
-def test_a_bucket_fills_with_time_and_never_beyond_its_burst() -> None:
-    buckets = Buckets(rate=2.0, burst=3, most=10)
-    assert [buckets.take("a", 100.0) for _ in range(4)] == [True, True, True, False]
-    assert [buckets.take("a", 100.5) for _ in range(2)] == [True, False]
-    assert [buckets.take("a", 900.0) for _ in range(4)] == [True, True, True, False]
-    assert not buckets.take("a", 100.0), "a clock that goes back gives nothing"
-
-
-def test_buckets_are_bounded_in_number() -> None:
-    buckets = Buckets(rate=1.0, burst=1, most=2)
-    for name in ("a", "b", "c"):
-        assert buckets.take(name, 0.0)
-    assert not buckets.take("c", 0.0)
-    assert buckets.take("a", 0.0), "the one not used for longest was forgotten"
 
 
 def test_reasons_come_in_an_order_that_tells_strangers_nothing() -> None:
@@ -201,5 +184,5 @@ def test_memory_is_bounded_and_keeps_no_names_of_what_it_forgot() -> None:
         memory.get(bytes([0]), line, 1.0)
     assert len(memory) == 3
     assert memory.get(bytes([0]), line, 1.0) is not None, "what is used stays"
-    assert len(memory._keys) == 6
+    assert len(memory._keys) == 7, "a key, a tenant for each, and the product of all"
     assert not memory._loads

@@ -3,11 +3,8 @@
 import asyncio
 import contextlib
 
-import pytest
-
 from chassis.errors import Transient
-from services.registry.pushing import LONGEST_WAIT, wait_after
-from services.registry.rounds import go_round
+from chassis.rounds import go_round
 
 
 async def test_a_round_that_fails_is_tried_again() -> None:
@@ -46,9 +43,3 @@ async def test_the_next_round_follows_at_once_while_there_is_something_to_do() -
     await is_idle.wait()
     running.cancel()
     await asyncio.wait([running])
-
-
-@pytest.mark.parametrize(("failures", "seconds"), [(0, 1), (1, 2), (8, 256), (9, 300), (2_000_000_000, 300)])
-def test_the_wait_grows_and_ends_growing(failures: int, seconds: int) -> None:
-    assert wait_after(failures).total_seconds() == seconds
-    assert wait_after(failures) <= LONGEST_WAIT

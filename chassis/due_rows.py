@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from chassis.clock import Clock
+from chassis.context import as_system
 from chassis.db import Database, Tx
 from chassis.errors import Transient
-from services.registry.actors import as_system
-from services.registry.rounds import go_round
+from chassis.rounds import go_round
 
 log = structlog.get_logger(__name__)
 Row = TypeVar("Row")
