@@ -80,6 +80,9 @@ PARTS = ("fanout", "joined", "ceiling", "door", "stalled", "overload")
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--connections", metavar="N,N", help="how many streams, one size after the other")
     parser.add_argument("--rounds", type=int, help="of everything")
+    parser.add_argument(
+        "--servers", default=",".join(SERVERS), help="some of them; all by default: %(default)s"
+    )
     parser.add_argument("--parts", default=",".join(PARTS), help=f"some of {','.join(PARTS)}; all by default")
 
 
@@ -245,7 +248,8 @@ async def main() -> None:
     report = Report("sse", arguments(__doc__, options))
     plan, parts = chosen_plan(report.chosen), report.chosen.parts.split(",")
     os.sched_setaffinity(0, cores.OTHERS)
-    names = present()
+    wanted = report.chosen.servers.split(",")
+    names = [name for name in present() if name in wanted]
     async with place() as where:
         for _ in range(plan.rounds if "fanout" in parts else 0):
             for size in plan.sizes:
