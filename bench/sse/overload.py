@@ -11,8 +11,10 @@ import time
 from bench.report import Report
 from bench.sse.load import Stormed, storm
 from bench.sse.servers import Place, desk, this_bff
-from bench.sse.stalled import RATE, attach, tell
+from bench.sse.stalled import attach, tell
 
+RATE = 20
+"""Events a second: those who are let in meanwhile hear them too, and deliveries are not the subject."""
 FULL = "at twice the limit"
 ATTACH_RATE = 500
 """A second: what one core does beside its deliveries, with some left."""
