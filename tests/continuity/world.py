@@ -66,7 +66,7 @@ class World:
     desktops: list[Desktop] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     faults: list[str] = field(default_factory=list)
-    is_writing: bool = True
+    written: int = 0
     records_at_once: int = 12
     _versions: dict[str, int] = field(default_factory=dict)
     _sources: Child | None = None
@@ -103,10 +103,10 @@ class World:
         command = [sys.executable, "-m", "tests.continuity.sources"]
         self._sources = Child(Command("sources", command, environment, self.folder / "sources.log"))
 
-    async def write(self, pause: float) -> None:
-        """Until `is_writing` is unset: records of all properties, facts about tenants, devices and members."""
+    async def write(self, least: int, pause: float) -> None:
+        """At least so many events: records of all properties, facts about tenants, devices and members."""
         registry, sync = await self.databases.open("registry"), await self.databases.open("sync")
-        while self.is_writing:
+        while self.written < least:
             desk = self.random.choice(self.desktops).desk
             await self._say(sync, [self._record(desk.tenant_id) for _ in range(self.records_at_once)])
             chance = self.random.random()
@@ -150,6 +150,7 @@ class World:
         async with database.transaction(tenant_id) as tx:
             told = [(event, self._next(f"{event.aggregate}/{event.aggregate_id}")) for event in events]
             await outbox.add_all(tx, told)
+        self.written += len(events)
 
     async def kill_bff(self) -> None:
         """-9, and another one in its place."""
