@@ -49,17 +49,27 @@ class FeedNotRead(Transient):
 async def position_of(bus: Bus, warm_messages: int) -> tuple[str, int, int]:
     """(epoch, sequence to read behind, last sequence) of the stream. Raises BusUnavailable."""
     info = await stream_info(bus)
-    created, state = info.created, info.state
-    epoch = f"{int(created.timestamp() * 1000):x}" if created is not None else "0"
-    return epoch, max(state.first_seq - 1, state.last_seq - warm_messages, 0), state.last_seq
+    state = info.state
+    return epoch_of(info), max(state.first_seq - 1, state.last_seq - warm_messages, 0), state.last_seq
 
 
-async def stream_info(bus: Bus) -> StreamInfo:
-    """Raises BusUnavailable."""
+def epoch_of(info: StreamInfo) -> str:
+    """Of a stream: when it was made; two by one name never have the same."""
+    return f"{int(info.created.timestamp() * 1000):x}" if info.created is not None else "0"
+
+
+async def stream_info(bus: Bus, epoch: str | None = None) -> StreamInfo:
+    """As the server says that leads the stream. Raises BusUnavailable, also where it is not the one of that epoch.
+
+    What was read before, of whichever server, is then of that epoch as well.
+    """
     try:
-        return await bus.js.stream_info(FEED)
+        info = await bus.js.stream_info(FEED)
     except (nats.errors.Error, OSError) as error:
         raise BusUnavailable(f"{FEED}: {error!r}") from error
+    if epoch is not None and epoch_of(info) != epoch:
+        raise BusUnavailable(f"{FEED} was made anew; this process has yet to notice")
+    return info
 
 
 class FeedReader:

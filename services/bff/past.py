@@ -2,6 +2,7 @@
 
 Single questions go to the leader, whose answers are the truth. Pages come from any replica, one that lags too: so each
 event must name the one before it, the last one must be the ring's predecessor, and what does not fit the leader is asked.
+Sequences mean something in their epoch only: FEED may have been made anew a moment ago and is looked at behind each answer.
 """
 
 import asyncio
@@ -30,12 +31,13 @@ async def pages_of(
 ) -> AsyncGenerator[list[Entry], None]:
     """The tenant's events behind `after` up to the floor of its ring, wherever that moves to: in order, without a hole.
 
-    Raises BusUnavailable, also where the replica that answers goes on lagging.
+    Raises BusUnavailable, also where the replica that answers goes on lagging, and where FEED is of another epoch.
     """
     subject, place, lags = f"{FEED_PREFIX}.{tenant_id}.>", None, 0
     while after < (until := ring.floor):
         until_place = ring.floor_place
         messages, pending = await direct.page(bus, FEED, subject, after + 1, PAGE, PAGE_BYTES)
+        await stream_info(bus, epoch)
         found = [entry_of_past(message, epoch) for message in messages]
         entries = [entry for entry in found if entry.seq <= until]
         for entry in entries:
@@ -82,9 +84,9 @@ async def last_of(bus: Bus, tenant_id: UUID, audience: str) -> tuple[int, int] |
     return None if found is None else (found.seq or 0, int((found.headers or {})["feed-n"]))
 
 
-async def first_kept(bus: Bus) -> int:
-    """The oldest sequence that the stream still holds. Raises BusUnavailable."""
-    return int((await stream_info(bus)).state.first_seq)
+async def first_kept(bus: Bus, epoch: str) -> int:
+    """The oldest sequence that the stream of that epoch still holds. Raises BusUnavailable."""
+    return int((await stream_info(bus, epoch)).state.first_seq)
 
 
 async def _next(bus: Bus, subject: str, after: int) -> RawStreamMsg | None:

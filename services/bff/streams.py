@@ -157,7 +157,7 @@ class Streams:
                 raise NotHere("this process is behind you; try another one")
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
         is_in_ring = self.hub.ring_of(tenant_id).covers(asked.seq)
-        if not is_in_ring and asked.seq < await first_kept(self._bus) - 1:
+        if not is_in_ring and asked.seq < await first_kept(self._bus, asked.epoch) - 1:
             return self.hub.head, "too_old"
         return asked.seq, None
 

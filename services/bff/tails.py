@@ -13,6 +13,7 @@ from uuid import UUID
 from chassis.bus import Bus, BusUnavailable
 from chassis.db import Database
 from chassis.together import Together
+from services.bff.feed_reader import stream_info
 from services.bff.hub import Hub
 from services.bff.past import first_behind, has_more, last_of
 from services.bff.projector import queries
@@ -39,13 +40,13 @@ class Tails:
 
         Raises BusUnavailable.
         """
-        ring, tails = self._hub.ring_of(tenant_id), self._hub.tails_of(tenant_id)
+        ring, tails, epoch = self._hub.ring_of(tenant_id), self._hub.tails_of(tenant_id), self._hub.epoch
         while True:
-            floor = ring.floor
-            found = (
-                {} if ring.covers(start) else await self._before_the_ring(tenant_id, audiences, start, floor)
-            )
-            await self._look_up(tenant_id, audiences, tails)
+            floor, found = ring.floor, dict[str, int]()
+            if not ring.covers(start):
+                found = await self._before_the_ring(tenant_id, audiences, start, floor)
+                await stream_info(self._bus, epoch)
+            await self._look_up(tenant_id, audiences, tails, epoch)
             if ring.floor == floor:
                 break  # else the ring may have dropped what was said meanwhile
         for entry in ring.after(start):
@@ -65,18 +66,24 @@ class Tails:
         firsts = await asyncio.gather(*(first_behind(self._bus, tenant_id, name, start) for name in names))
         return {name: first - 1 for name, first in zip(names, firsts, strict=True) if first is not None}
 
-    async def _look_up(self, tenant_id: UUID, audiences: Iterable[str], tails: dict[str, int]) -> None:
+    async def _look_up(
+        self, tenant_id: UUID, audiences: Iterable[str], tails: dict[str, int], epoch: str
+    ) -> None:
         """Learn the tails of audiences of which nothing came since this process reads."""
         unseen = [name for name in audiences if name not in tails]
         if not unseen:
             return
         rows = await self._reads.ask([(tenant_id, audience) for audience in unseen])
-        for audience, row in zip(unseen, rows, strict=True):
-            # The table is read before FEED: what is in neither was never said.
-            is_silent = row["n"] is None
-            tail = 0 if is_silent else await self._tail_of(tenant_id, audience, row["n"], row["changed_at"])
+        # The table is read before FEED: what is in neither was never said.
+        said = {name: row for name, row in zip(unseen, rows, strict=True) if row["n"] is not None}
+        found: dict[str, int | None] = dict.fromkeys(unseen, 0)
+        for name, row in said.items():
+            found[name] = await self._tail_of(tenant_id, name, row["n"], row["changed_at"])
+        if said:
+            await stream_info(self._bus, epoch)
+        for name, tail in found.items():
             if tail is not None:
-                tails.setdefault(audience, tail)
+                tails.setdefault(name, tail)
 
     async def _read(self, asked: Sequence[list[tuple[UUID, str]]]) -> list[list[Row]]:
         """Of many tenants in one snapshot, so the query itself keeps them apart."""

@@ -8,10 +8,17 @@ from nats.aio.msg import Msg
 
 from chassis import direct
 from chassis.bus import Bus, BusUnavailable
-from contracts.subjects import feed_subject
+from chassis.db import Database
+from chassis.ids import uuid7
+from contracts.subjects import FEED, feed_subject
 from services.bff import past
+from services.bff.feed_reader import epoch_of, stream_info
 from services.bff.frames import Cursor, event_frame
+from services.bff.hub import Hub
 from services.bff.ring import Entry, Ring
+from services.bff.tails import Tails
+from tests.infra import TestNats
+from tests.integration.bff.feed import say
 
 MINE, OTHER = UUID(int=1), UUID(int=2)
 NewBus = Callable[[str], Awaitable[Bus]]
@@ -34,8 +41,13 @@ def ring_behind(seq: int, place: int | None) -> Ring:
     return ring
 
 
+async def epoch_now(bus: Bus) -> str:
+    return epoch_of(await stream_info(bus))
+
+
 async def read(bus: Bus, ring: Ring, after: int = 0) -> list[int]:
-    return [entry.seq async for entries in past.pages_of(bus, "k1", MINE, after, ring) for entry in entries]
+    epoch = await epoch_now(bus)
+    return [entry.seq async for entries in past.pages_of(bus, epoch, MINE, after, ring) for entry in entries]
 
 
 async def test_pages_give_everything_of_the_tenant_up_to_the_ring_and_nothing_else(bus: NewBus) -> None:
@@ -44,10 +56,11 @@ async def test_pages_give_everything_of_the_tenant_up_to_the_ring_and_nothing_el
     assert await read(mine, ring_behind(seqs[-1] + 1, 700)) == seqs
     assert await read(mine, ring_behind(seqs[499], 500), after=seqs[9]) == seqs[10:500]
     assert await read(mine, ring_behind(seqs[-1], None), after=seqs[-1]) == []
+    epoch = await epoch_now(mine)
     [entries] = [
-        found async for found in past.pages_of(mine, "k1", MINE, seqs[-2], ring_behind(seqs[-1], 700))
+        found async for found in past.pages_of(mine, epoch, MINE, seqs[-2], ring_behind(seqs[-1], 700))
     ]
-    assert entries[0].frame == event_frame("x", b'{"n":700}', Cursor("k1", seqs[-1]))
+    assert entries[0].frame == event_frame("x", b'{"n":700}', Cursor(epoch, seqs[-1]))
 
 
 async def test_places_that_jump_in_truth_are_taken_from_the_leader(bus: NewBus) -> None:
@@ -83,10 +96,42 @@ async def test_a_ring_that_forgets_meanwhile_is_followed(bus: NewBus) -> None:
     seqs = await fill(mine, list(range(1, 601)))
     ring, got = Ring(seqs[299], 400), list[int]()
     ring.floor_place = 300
-    async for entries in past.pages_of(mine, "k1", MINE, 0, ring):
+    async for entries in past.pages_of(mine, await epoch_now(mine), MINE, 0, ring):
         got += [entry.seq for entry in entries]
         if len(got) < 300:
             for place in range(301, 501):
                 ring.append(Entry(seqs[place - 1], "all", place, b"x" * 40, place=place))
     assert ring.floor > seqs[400]
     assert got == [seq for seq in seqs if seq <= ring.floor]
+
+
+async def test_a_feed_that_was_made_anew_is_not_taken_for_the_past_of_the_one_before(
+    bus: NewBus, nats_server: TestNats
+) -> None:
+    """Its sequences are the same, its events are others, and a process notices only a few seconds later."""
+    mine, ops = await bus("bff"), await bus("ops")
+    await fill(mine, list(range(1, 41)))
+    epoch = await epoch_now(mine)
+    await ops.js.delete_stream(FEED)
+    await nats_server.provision()
+    seqs = await fill(mine, list(range(31, 51)))
+    ring = ring_behind(seqs[-1], 50)
+    with pytest.raises(BusUnavailable, match="made anew"):
+        [entries async for entries in past.pages_of(mine, epoch, MINE, 0, ring)]
+    with pytest.raises(BusUnavailable, match="made anew"):
+        await past.first_kept(mine, epoch)
+
+
+async def test_numbers_of_a_feed_that_was_made_anew_are_not_told_in_the_epoch_of_the_one_before(
+    bus: NewBus, nats_server: TestNats, bff_data: Database
+) -> None:
+    mine, ops = await bus("bff"), await bus("ops")
+    hub = Hub(await epoch_now(mine), 0, 10**6, 10**7, unsent_bytes=10**5, parked_seconds=30, beat_seconds=20)
+    tails = Tails(hub, mine, bff_data)
+    heard, tenant_id = frozenset({"all"}), uuid7()
+    await say(bff_data, tenant_id, ["all"])
+    assert await tails.as_of(tenant_id, heard, 0) == {}, "on its way"
+    await ops.js.delete_stream(FEED)
+    await nats_server.provision()
+    with pytest.raises(BusUnavailable, match="made anew"):
+        await tails.as_of(tenant_id, heard, 0)
