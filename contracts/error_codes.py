@@ -155,6 +155,13 @@ TITLES: dict[str, tuple[str, str]] = {
     "SYNC.TENANT_FROZEN": ("The tenant is frozen", "Le compte de ce client est gelé"),
     "SYNC.PAUSED": ("Sync is paused", "La synchronisation est suspendue"),
     "AUDIT.EMPTY_LOG": ("There is no signed checkpoint yet", "Aucun point de contrôle signé pour le moment"),
+    "AUDIT.LOCK_ACTIONS_HALTED": ("Lock actions are halted", "Les actions sur les serrures sont suspendues"),
+    "AUDIT.LOCK_ACTIONS_NOT_HALTED": (
+        "Lock actions are not halted",
+        "Les actions sur les serrures ne sont pas suspendues",
+    ),
+    "AUDIT.SECOND_OPERATOR_NEEDED": ("Another operator has to confirm", "Un autre opérateur doit confirmer"),
+    "AUDIT.OTHER_INCIDENT": ("It is about another incident", "Il s'agit d'un autre incident"),
     "AUDIT.LEAF_NOT_FOUND": (
         "The signed tree has no such leaf",
         "L'arbre signé ne contient pas cette feuille",
