@@ -20,6 +20,6 @@ def sequencer(clock: Clock) -> Callable[[Tx, Sequence[Message]], Awaitable[None]
 
     async def take(tx: Tx, messages: Sequence[Message]) -> None:
         if records := [record_of(message) for message in messages if is_record(message)]:
-            await append(tx, records, clock.now())
+            await append(tx, records, clock.now(), claimed=True)
 
     return take
