@@ -43,7 +43,7 @@ def is_canonical(value: Any, depth: int = 0) -> bool:
                 return False
         return depth <= DEEPEST
     if kind is int:
-        return -LARGEST_INTEGER <= value <= LARGEST_INTEGER
+        return bool(-LARGEST_INTEGER <= value <= LARGEST_INTEGER)
     return kind is str or kind is bool or value is None
 
 
