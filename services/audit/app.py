@@ -13,7 +13,9 @@ from chassis.runtime import Service
 from contracts.subjects import STREAMS
 from services.audit import api
 from services.audit.consumers import sequencer
+from services.audit.gaps import api as gaps_api
 from services.audit.gaps.book import GapBook
+from services.audit.gaps.lock_actions import Reconciler
 from services.audit.log.checkpoints import Checkpoints
 from services.audit.log.months import Months
 from services.audit.log.note import Signer
@@ -29,21 +31,29 @@ def compose(settings: Settings) -> Service:
     database, bus = connect(SERVICE, settings, MIGRATIONS)
     key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(settings.signing_key.get_secret_value()))
     signer = Signer(settings.signing_name, key)
-    gaps = GapBook(database, clock, seconds=settings.gap_seconds)
+    gaps = GapBook(
+        database,
+        clock,
+        seconds=settings.gap_seconds,
+        is_listening=lambda: bus.is_connected,
+        patience=settings.gap_patience,
+    )
     shared = backbone(
         SERVICE,
         settings,
         clock,
         database,
         bus,
-        hears=dict.fromkeys(STREAMS.values(), sequencer(clock)),
+        hears=dict.fromkeys(STREAMS.values(), sequencer(clock, settings.lock_patience)),
         inbox=InboxSettings(max_batch=settings.max_batch),
         on_gap=gaps.note,
     )
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
     )
+    authenticate = Authenticate(shared.verifier)
+    reconciler = Reconciler(database, clock, every=settings.gap_seconds)
     return shared.service(
-        [api.router(database, signer, Authenticate(shared.verifier))],
-        [checkpoints, gaps, Months(database, clock)],
+        [api.router(database, signer, authenticate), gaps_api.router(database, authenticate, clock)],
+        [checkpoints, gaps, reconciler, Months(database, clock)],
     )
