@@ -24,7 +24,7 @@ def sequencer(
 
     async def take(tx: Tx, messages: Sequence[Message]) -> None:
         if records := [record_of(message) for message in messages if is_record(message)]:
-            await append(tx, records, clock.now())
+            await append(tx, records, clock.now(), claimed=True)
             await lock_actions.observe(tx, messages, clock.now(), lock_patience)
 
     return take
