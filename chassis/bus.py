@@ -25,7 +25,6 @@ CONNECT_TIMEOUT_SECONDS = 2
 PING_SECONDS = 20
 PENDING_BYTES = 16 * 1024 * 1024
 WAITING_REQUESTS = 1_000
-ANSWERS_AT_ONCE = 100
 REPEAT_LOG_SECONDS = 30.0
 EXIT_BUS_CLOSED = 70
 
@@ -119,7 +118,6 @@ class Bus:
         self._connected = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
         self._responders: list[tuple[str, Responder]] = []
-        self._answering: set[asyncio.Task[None]] = set()
         self._listeners: list[tuple[str, Listener]] = []
         self._on_connected: list[Callable[[], None]] = []
         self._last_logged: tuple[str, float] = ("", 0.0)
@@ -136,9 +134,6 @@ class Bus:
             self._connecting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._connecting
-        for task in tuple(self._answering):
-            task.cancel()
-        await asyncio.gather(*self._answering, return_exceptions=True)
         if not self.nc.is_closed:
             await self.nc.close()
 
@@ -226,28 +221,19 @@ class Bus:
 
     async def _subscribe(self, subject: str, responder: Responder) -> None:
         async def answer(request: Msg) -> None:
-            """The library hands over the next request when this returns; an answer that takes long keeps nobody waiting."""
-            task = asyncio.create_task(self._answer(subject, responder, request))
-            self._answering.add(task)
-            task.add_done_callback(self._answering.discard)
-            if len(self._answering) >= ANSWERS_AT_ONCE:
-                await asyncio.wait(self._answering, return_when=asyncio.FIRST_COMPLETED)
+            try:
+                reply = await responder(request.data)
+            except Exception:
+                # The requester runs into its time limit and asks again; our part is to say why.
+                log.exception("bus.responder_failed", subject=subject)
+                return
+            await request.respond(reply)
 
         await self.nc.subscribe(subject, queue=self.service, cb=answer, pending_msgs_limit=WAITING_REQUESTS)
         with contextlib.suppress(
             nats.errors.Error
         ):  # while reconnecting; it is subscribed again with the connection
             await self.nc.flush()
-
-    async def _answer(self, subject: str, responder: Responder, request: Msg) -> None:
-        try:
-            reply = await responder(request.data)
-        except Exception:
-            # The requester runs into its time limit and asks again; our part is to say why.
-            log.exception("bus.responder_failed", subject=subject)
-            return
-        with contextlib.suppress(nats.errors.Error):  # while reconnecting; it is asked again
-            await request.respond(reply)
 
     def _mark_connected(self, event: str) -> None:
         self.connections += 1
