@@ -166,6 +166,7 @@ TITLES: dict[str, tuple[str, str]] = {
         "The signed tree has no such leaf",
         "L'arbre signé ne contient pas cette feuille",
     ),
+    "AUDIT.TILE_NOT_FOUND": ("The signed tree has no such tile", "L'arbre signé n'a pas cette tuile"),
     "NOTIFIER.ENDPOINT_REFUSED": ("The address may not be called", "Cette adresse ne peut pas être appelée"),
     "NOTIFIER.ENDPOINT_NOT_FOUND": ("There is no such endpoint", "Ce point d'accès n'existe pas"),
 }

@@ -16,9 +16,13 @@ from services.audit.consumers import sequencer
 from services.audit.gaps import api as gaps_api
 from services.audit.gaps.book import GapBook
 from services.audit.gaps.lock_actions import Reconciler
+from services.audit.log import api as log_api
+from services.audit.log.anchors import Anchors, WriteOnceFolder
 from services.audit.log.checkpoints import Checkpoints
+from services.audit.log.ledger import Ledger
 from services.audit.log.months import Months
 from services.audit.log.note import Signer
+from services.audit.log.receipts import Receipts
 from services.audit.settings import Settings
 
 SERVICE = "audit"
@@ -51,9 +55,22 @@ def compose(settings: Settings) -> Service:
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
     )
+    ledger = Ledger(
+        database,
+        signer,
+        Anchors(database, [WriteOnceFolder(settings.anchor_folder)] if settings.anchor_folder else []),
+        clock,
+        seconds=settings.anchor_seconds,
+        quiet_seconds=settings.quiet_seconds,
+    )
+    receipts = Receipts(database, bus, seconds=settings.receipt_seconds)
     authenticate = Authenticate(shared.verifier)
     reconciler = Reconciler(database, clock, every=settings.gap_seconds)
     return shared.service(
-        [api.router(database, signer, authenticate), gaps_api.router(database, authenticate, clock)],
-        [checkpoints, gaps, reconciler, Months(database, clock)],
+        [
+            api.router(database, authenticate),
+            log_api.router(database, signer, authenticate),
+            gaps_api.router(database, authenticate, clock),
+        ],
+        [checkpoints, ledger, receipts, gaps, reconciler, Months(database, clock)],
     )

@@ -95,7 +95,11 @@ class Environment:
                 "IDENTITY_ADMIN_URL": f"{self.url('issuer')}/admin",
                 "IDENTITY_ADMIN_SECRET": self._secrets.issuer_admin,
             },
-            "audit": {"SIGNING_KEY": self._secrets.audit_signing},
+            "audit": {
+                "SIGNING_KEY": self._secrets.audit_signing,
+                "ANCHOR_FOLDER": str(self._folder / "anchors"),
+                "ANCHOR_SECONDS": "5",
+            },
             "notifier": {
                 "MAIL_FOLDER": str(self._folder / "mail"),
                 "SEALING_KEY": self._secrets.notifier_sealing,
