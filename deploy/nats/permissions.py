@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from contracts import settings
-from contracts.receipts import RECEIPT_SUBJECT
-from contracts.subjects import FEED, FEED_PREFIX, SERVICES, STREAMS, replay_subject
+from contracts.subjects import FEED, FEED_PREFIX, RECEIPTS, SERVICES, STREAMS, replay_subject
 
 CONSUMES: dict[str, tuple[str, ...]] = {
     "registry": (),
@@ -46,7 +45,7 @@ def permissions_of(service: str) -> Permissions:
     if service == "registry":
         publish.append(_listener(STREAMS[service]))
     if service == "bff":
-        publish += [f"{FEED_PREFIX}.>", *_own_stream(FEED), *_reader(FEED), STREAM_NEWS, RECEIPT_SUBJECT]
+        publish += [f"{FEED_PREFIX}.>", *_own_stream(FEED), *_reader(FEED), STREAM_NEWS, RECEIPTS]
     subscribe = [f"_INBOX_{service}.>", f"rpc.{service}.>"]
     if service in (SETTINGS_WRITER, *settings.READERS):
         publish.append(f"$JS.API.DIRECT.GET.{settings.STREAM}")

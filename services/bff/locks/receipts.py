@@ -14,15 +14,14 @@ from uuid import UUID
 import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from chassis.bus import Bus
 from chassis.errors import Permanent, Transient
-from contracts.receipts import RECEIPT_SUBJECT, Receipt, ReceiptRefused, ReceiptRequest
+from contracts.receipts import Receipt, ReceiptAnswer, ReceiptAsked
+from contracts.subjects import RECEIPTS
 
 ED25519 = 1
-HALTED = "AUDIT.LOCK_ACTIONS_HALTED"
-ANSWER: TypeAdapter[Receipt | ReceiptRefused] = TypeAdapter(Receipt | ReceiptRefused)
 
 
 class ReceiptDelayed(Transient):
@@ -88,25 +87,22 @@ class Receipts:
 
     async def ask(self, tenant_id: UUID, event_id: UUID, says: Mapping[str, Any]) -> Receipt:
         """The proven receipt of our event that says this. Raises ReceiptDelayed, ReceiptsHalted, ReceiptInvalid."""
-        asked = ReceiptRequest(tenant_id=tenant_id, record_id=event_id, wait_seconds=0)
+        asked = ReceiptAsked(tenant_id=tenant_id, record_id=event_id).model_dump_json().encode()
         try:
-            answer = await self._bus.request(
-                RECEIPT_SUBJECT, asked.model_dump_json().encode(), timeout=self._seconds
-            )
+            answer = await self._bus.request(RECEIPTS, asked, timeout=self._seconds)
         except Transient as error:
             raise ReceiptDelayed(str(error)) from error
         try:
-            said = ANSWER.validate_json(answer)
+            said = ReceiptAnswer.model_validate_json(answer)
         except ValidationError as error:
-            raise ReceiptInvalid(
-                f"audit answered with what is no receipt: {error.error_count()} faults"
-            ) from error
-        if isinstance(said, Receipt):
-            prove(said, self._key, tenant_id, event_id, says)
-            return said
-        if said.error == HALTED:
-            raise ReceiptsHalted(said.reason)
-        raise ReceiptDelayed(f"{said.error}: {said.reason}")
+            raise ReceiptInvalid(f"audit answered with something that is no receipt: {error}") from error
+        if said.receipt is None:
+            code = said.refusal.code if said.refusal else "nothing"
+            if code == "halted":
+                raise ReceiptsHalted("audit gives no receipts: lock actions are halted")
+            raise ReceiptDelayed(f"audit gave no receipt: {code}")
+        prove(said.receipt, self._key, tenant_id, event_id, says)
+        return said.receipt
 
 
 def prove(

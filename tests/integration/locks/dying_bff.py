@@ -1,0 +1,45 @@
+"""The bff, which is killed at one named step of its first lock action: `python -m tests.integration.locks.dying_bff`.
+
+`written` and `committed` are those of the request; the others are the worker's (`services.bff.locks.worker`).
+"""
+
+import os
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from chassis.db import Tx
+from chassis.runtime import main
+from services.bff.app import SERVICE, compose
+from services.bff.locks import composed, operations
+from services.bff.locks.worker import LockWorker
+from services.bff.settings import Settings
+
+STEP = os.environ["CRASH_AT"]
+
+
+def die() -> None:
+    os.kill(os.getpid(), 9)
+
+
+async def at(step: str) -> None:
+    if step == STEP:
+        die()
+
+
+asked = operations.request
+
+
+async def request(tx: Tx, *about: Any) -> UUID:
+    action_id = await asked(tx, *about)
+    if STEP == "written":
+        die()
+    if STEP == "committed":
+        tx.on_commit(die)
+    return action_id
+
+
+if __name__ == "__main__":
+    operations.request = request
+    composed.LockWorker = partial(LockWorker, at=at)  # type: ignore[misc,assignment]  # the same, with a step to die at
+    main(SERVICE, Settings, compose)
