@@ -40,6 +40,6 @@ async def request(tx: Tx, *about: Any) -> UUID:
 
 
 if __name__ == "__main__":
-    operations.request = request
-    composed.LockWorker = partial(LockWorker, at=at)  # type: ignore[misc,assignment]  # the same, with a step to die at
+    vars(operations)["request"] = request
+    vars(composed)["LockWorker"] = partial(LockWorker, at=at)  # the same, with a step to die at
     main(SERVICE, Settings, compose)

@@ -1,9 +1,11 @@
 """A hotel with locks: the bff, audit and a vendor as processes of their own, and what can be seen of each from outside."""
 
-import asyncio
 import base64
+import contextlib
 import json
+import sqlite3
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -133,6 +135,13 @@ class Town:
                 found += page
         return [line for line in found if key is None or line["key"] == str(key)]
 
+    async def arrivals(self, action_id: UUID) -> int:
+        """How often a command of this key has reached the vendor, whatever it did with it."""
+        path = Path(self.stage.folder) / "lock_vendor.sqlite"
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            [[found]] = db.execute("select count(*) from arrival where key = ?", (str(action_id),))
+        return int(found)
+
     async def look(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
         """As superuser, on a connection of its own."""
         connection = await asyncpg.connect(self.audit_dsns.admin_dsn)
@@ -166,6 +175,25 @@ class Town:
             str(action_id),
         )
 
+    async def forgive(self) -> None:
+        """Let no halt of this test reach the next one; no service can do this."""
+        await self.look("delete from audit.lock_resumption")
+        await self.look("delete from audit.lock_halt")
+        await self.look("delete from bff.lock_halt_resumed")
+        await self.look("delete from bff.lock_halt")
+
+    async def no_command_without_receipt(self) -> None:
+        """The vendor's whole log against the audit log: every line has a record that was there before it."""
+        rows = await self.look("select * from bff.lock_action_proxy_audit")
+        events = {str(row["action_id"]): row["event_id"] for row in rows}
+        recorded = await self.look("select record_id, received_at from audit.audit_event")
+        received = {row["record_id"]: row["received_at"] for row in recorded}
+        for line in await self.lines():
+            if line["key"] is not None:
+                assert received[events[line["key"]]] < datetime.fromisoformat(line["executed_at"]), line
+        keys = [line["key"] for line in await self.lines() if line["key"] is not None]
+        assert len(keys) == len(set(keys)), "a command was executed twice"
+
     async def check(self, action_id: UUID) -> dict[str, Any]:
         """What must hold of every action that has ended, whatever was killed; answers its row."""
         row = await self.until_ended(action_id)
@@ -184,8 +212,8 @@ class Town:
         assert len({records[name]["correlation_id"] for name in wanted}) == 1
         if lines:
             assert row["leaf_index"] is not None, "a command left without a receipt"
-            executed_at = lines[0]["executed_at"].replace("Z", "+00:00")
-            assert records[requested]["received_at"].isoformat() < executed_at
+            executed_at = datetime.fromisoformat(lines[0]["executed_at"])
+            assert records[requested]["received_at"] < executed_at
         return row
 
 
@@ -207,8 +235,3 @@ async def asked(http: httpx.AsyncClient, bff: Bff, desk: Desk, lock_id: str = "r
     answer = await ask(http, bff, desk, lock_id)
     assert answer.status_code == 202, answer.text
     return UUID(answer.json()["action_id"])
-
-
-async def pause(seconds: float) -> None:
-    """For faults that have to last; nothing is asserted about how long anything took."""
-    await asyncio.sleep(seconds)
