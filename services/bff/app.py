@@ -47,21 +47,16 @@ SYNC_SECONDS = 20.0
 DRAIN_SHARE = 0.75
 """Of the time that the process has for its end; the rest is for what is in flight."""
 MIGRATIONS = Path(__file__).with_name("migrations")
+HEARS = {"REGISTRY": project, "SYNC": project, "BFF": project, "AUDIT": halts.hear}
+"""Stream → what is done with its messages."""
 
 
 def compose(settings: Settings) -> Service:
     """Called inside the running loop."""
     clock = SystemClock()
     database, bus = connect(SERVICE, settings, MIGRATIONS)
-    shared = backbone(
-        SERVICE,
-        settings,
-        clock,
-        database,
-        bus,
-        hears={"REGISTRY": project, "SYNC": project, "BFF": project, "AUDIT": halts.hear},
-        lanes=[Lane("feed", FEED)],
-    )
+    lanes = [Lane("feed", FEED)]
+    shared = backbone(SERVICE, settings, clock, database, bus, hears=HEARS, lanes=lanes)
     watched = Watched(Bucket(bus, bucket.STREAM, bucket.PREFIX), database, clock)
     switches = Switches(watched)
     shared.health.tell(watched.name, watched.status)
