@@ -1,5 +1,6 @@
 """Composes the bff: the only file that knows all the others."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from chassis.backbone import backbone, connect
 from chassis.bound_tokens import says_nonce
 from chassis.bucket import Bucket
 from chassis.clock import SystemClock
+from chassis.inbox import Apply
 from chassis.outbox import Lane
 from chassis.outgoing import http_client
 from chassis.pages import PageTokens
@@ -47,7 +49,7 @@ SYNC_SECONDS = 20.0
 DRAIN_SHARE = 0.75
 """Of the time that the process has for its end; the rest is for what is in flight."""
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEARS = {"REGISTRY": project, "SYNC": project, "BFF": project, "AUDIT": halts.hear}
+HEARS: Mapping[str, Apply] = {"REGISTRY": project, "SYNC": project, "BFF": project, "AUDIT": halts.hear}
 """Stream → what is done with its messages."""
 
 
@@ -85,7 +87,7 @@ def compose(settings: Settings) -> Service:
     snapshots = bootstrap.Snapshots(database, directory, settings.limits)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
     to_sync = http_client(base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=SYNC_SECONDS)
-    locks = Locks(database, bus, clock, switches, settings)
+    locks = Locks(database, bus, clock, switches, hub, settings)
     routers: list[APIRouter] = [
         sessions.router(mutations, admit, clock, settings, switches, partial(events_behind, hub)),
         bootstrap.router(admit, snapshots, clock, switches, reader.cursor),

@@ -1,10 +1,12 @@
-"""The bff, which is killed at one named step of its first lock action: `python -m tests.integration.locks.dying_bff`.
+"""The bff, which is killed at one named step of its first lock action, or stands still there until a file appears.
 
 `written` and `committed` are those of the request; the others are the worker's (`services.bff.locks.worker`).
 """
 
+import asyncio
 import os
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,8 @@ from services.bff.locks.worker import LockWorker
 from services.bff.settings import Settings
 
 STEP = os.environ["CRASH_AT"]
+SIGN = os.environ["STALL_UNTIL"]
+steps_taken: set[str] = set()
 
 
 def die() -> None:
@@ -23,8 +27,14 @@ def die() -> None:
 
 
 async def at(step: str) -> None:
-    if step == STEP:
+    """Once: what only stood still goes on as any other."""
+    if step != STEP or step in steps_taken:
+        return
+    steps_taken.add(step)
+    if not SIGN:
         die()
+    while not Path(SIGN).exists():  # another process makes it
+        await asyncio.sleep(0.05)
 
 
 asked = operations.request

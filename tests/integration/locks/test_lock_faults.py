@@ -1,6 +1,7 @@
 """Lock actions under fault: whatever is killed at whichever step, no command without a receipt, and none twice."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 from random import Random
 
@@ -21,10 +22,8 @@ AFTER = ("receipted", "sending", "answered", "ended")
 
 async def knock(http: httpx.AsyncClient, bff: Bff, desk: Desk) -> None:
     """Ask a process that may die before it answers."""
-    try:
+    with contextlib.suppress(httpx.TransportError):
         await ask(http, bff, desk)
-    except httpx.TransportError:
-        return
 
 
 async def test_killed_before_the_commit_nothing_was_asked_for(
@@ -57,6 +56,29 @@ async def test_killed_at_any_step_the_action_ends_and_the_logs_agree(
     elif step in {"answered", "ended"}:
         assert ended["state"] == "success"
     heir.process.end()
+
+
+@pytest.mark.parametrize("step", ["proven", "receipted", "sending", "answered"])
+async def test_who_goes_on_late_opens_nothing_and_says_nothing(
+    town: Town, desk: Desk, http: httpx.AsyncClient, step: str
+) -> None:
+    """It stood still with an action in its hand; another one has ended the action meanwhile."""
+    late = await town.start_bff(step, stalls=True)
+    action_id = await asked(http, late, desk)
+    ended = await town.check(action_id)
+    arrivals = await town.arrivals(action_id)
+    town.go_on()
+    if step == "sending":  # its command is on its way, too late: the vendor does not take it
+
+        async def has_arrived() -> bool:
+            return await town.arrivals(action_id) == 1
+
+        assert arrivals == 0
+        await eventually(has_arrived, 30, "the late command")
+    assert (await town.check(await asked(http, late, desk)))["state"] == "success"
+    assert await town.check(action_id) == ended
+    assert len(await town.outcomes(action_id)) == 1
+    late.process.end()
 
 
 async def test_while_audit_is_away_nothing_is_sent_and_the_action_fails_closed(

@@ -85,7 +85,8 @@ class Town:
         self.audit = self._run("services.audit", environment, "audit")
         await eventually(lambda: answers(f"{self.audit_url}/readyz"), 30, "audit")
 
-    async def start_bff(self, crash_at: str | None = None, **options: str) -> Bff:
+    async def start_bff(self, crash_at: str | None = None, *, stalls: bool = False, **options: str) -> Bff:
+        """Killed at a step of its first lock action; or standing still there until `go_on`."""
         self.bffs += 1
         told = {
             **QUICK,
@@ -98,7 +99,16 @@ class Town:
         if crash_at is None:
             return await self.stage.start_bff(name, self.stage.registry_url, told)
         module = "tests.integration.locks.dying_bff"
-        return await self.stage.start_bff(name, self.stage.registry_url, told, module, {"CRASH_AT": crash_at})
+        self._sign.unlink(missing_ok=True)
+        crash = {"CRASH_AT": crash_at, "STALL_UNTIL": str(self._sign) if stalls else ""}
+        return await self.stage.start_bff(name, self.stage.registry_url, told, module, crash)
+
+    @property
+    def _sign(self) -> Path:
+        return Path(self.stage.folder) / "go-on"
+
+    def go_on(self) -> None:
+        self._sign.touch()
 
     def _run(self, module: str, environment: dict[str, str], name: str) -> Process:
         process = Process(module, environment, Path(self.stage.folder) / f"{name}.log")
@@ -172,6 +182,14 @@ class Town:
         return await self.look(
             "select record_id, action, received_at, correlation_id, entry from audit.audit_event"
             " where target_id = $1 or position($1 in convert_from(entry, 'utf8')) > 0 order by leaf_index",
+            str(action_id),
+        )
+
+    async def outcomes(self, action_id: UUID) -> list[dict[str, Any]]:
+        """What the bff has said about the end of an action."""
+        return await self.look(
+            "select subject from bff.outbox where subject ~ 'lock_action.(completed|failed)'"
+            " and position($1 in convert_from(payload, 'utf8')) > 0",
             str(action_id),
         )
 
