@@ -142,8 +142,14 @@ def open_note(note: str, verifier_key: str, place: str = "the checkpoint") -> Si
 
 def _public_key(verifier_key: str) -> tuple[str, bytes]:
     name, _, rest = verifier_key.strip().partition("+")
-    raw = _base64(rest.partition("+")[2])
-    if raw is None or len(raw) != 33 or raw[0] != 1:
+    identity, _, encoded = rest.partition("+")
+    raw = _base64(encoded)
+    if (
+        raw is None
+        or len(raw) != 33
+        or raw[0] != 1
+        or sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != identity
+    ):
         raise Unverified("the verifier key", "unreadable", "it is not <name>+<id>+<base64> of an Ed25519 key")
     return name, raw[1:]
 

@@ -41,6 +41,7 @@ def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str) -> Settings:
         "checkpoint_seconds": 0.1,
         "gap_seconds": 0.2,
         "anchor_seconds": 0.2,
+        "receipt_seconds": 4,
         "gap_alarm_seconds": 1,
         "drain_seconds": 2,
     }
