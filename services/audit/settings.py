@@ -20,7 +20,8 @@ class Settings(ServiceSettings):
     """Ed25519 private key of the checkpoints: 32 bytes in base64."""
     signing_name: str = "tenantry.example/audit"
     """Name of the key in signed notes; no spaces, no plus."""
-    max_batch: int = Field(default=500, ge=1, le=5000)
+    max_batch: int = Field(default=2_500, ge=1, le=5000)
+    """Records to a transaction."""
     checkpoint_seconds: float = Field(default=1.0, gt=0)
     checkpoint_batch: int = Field(default=500, ge=1, le=5000)
     receipt_seconds: float = Field(default=2.0, gt=0)
