@@ -102,19 +102,12 @@ def compose(settings: Settings) -> Service:
         polling.router(streams, admit, settings),
         locks.router(mutations, admit),
     ]
+    kept = [*keepers(database, clock, settings, hub), *locks.parts]
     for_streams = settings.drain_seconds * DRAIN_SHARE
     listener = StreamListener(streams, settings.host, settings.stream_port, for_streams)
     return shared.service(
         routers,
-        [
-            watched,
-            directory.news,
-            reader,
-            controls,
-            mutations,
-            *keepers(database, clock, settings, hub),
-            *locks.parts,
-        ],
+        [watched, directory.news, reader, controls, mutations, *kept],
         [listener],
         [to_sync.aclose, directory.close, locks.close],
         pages(settings.stream_origin),
