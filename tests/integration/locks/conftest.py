@@ -45,10 +45,16 @@ def town(
     asyncio.run(nats.server.stop())
 
 
-@pytest.fixture(scope="session")
-def well(town: Town) -> Bff:
-    """A bff that nobody kills."""
-    return asyncio.run(town.start_bff())
+@pytest.fixture
+async def well(town: Town) -> Bff:
+    """A bff that nobody kills; the tests share it."""
+    return await town.well()
+
+
+@pytest.fixture
+def alone(town: Town) -> None:
+    """No bff runs but those that the test starts: none of another test takes its action out of the test's hands."""
+    town.end_bffs()
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ async def knock(http: httpx.AsyncClient, bff: Bff, desk: Desk) -> None:
         await ask(http, bff, desk)
 
 
+@pytest.mark.usefixtures("alone")
 async def test_killed_before_the_commit_nothing_was_asked_for(
     town: Town, desk: Desk, http: httpx.AsyncClient
 ) -> None:
@@ -37,6 +38,7 @@ async def test_killed_before_the_commit_nothing_was_asked_for(
 
 
 @pytest.mark.parametrize("step", ["committed", *BEFORE, *AFTER])
+@pytest.mark.usefixtures("alone")
 async def test_killed_at_any_step_the_action_ends_and_the_logs_agree(
     town: Town, new_desk: NewDesk, http: httpx.AsyncClient, step: str
 ) -> None:
@@ -59,6 +61,7 @@ async def test_killed_at_any_step_the_action_ends_and_the_logs_agree(
 
 
 @pytest.mark.parametrize("step", ["proven", "receipted", "sending", "answered"])
+@pytest.mark.usefixtures("alone")
 async def test_who_goes_on_late_opens_nothing_and_says_nothing(
     town: Town, desk: Desk, http: httpx.AsyncClient, step: str
 ) -> None:

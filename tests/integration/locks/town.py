@@ -44,7 +44,8 @@ class Town:
     audit_port: int = field(default_factory=free_port)
     audit: Process | None = None
     vendor: Process | None = None
-    bffs: int = 0
+    bffs: list[Bff] = field(default_factory=list)
+    _well: Bff | None = None
 
     @property
     def vendor_url(self) -> str:
@@ -87,7 +88,6 @@ class Town:
 
     async def start_bff(self, crash_at: str | None = None, *, stalls: bool = False, **options: str) -> Bff:
         """Killed at a step of its first lock action; or standing still there until `go_on`."""
-        self.bffs += 1
         told = {
             **QUICK,
             "LOCK_VENDOR_URL": self.vendor_url,
@@ -95,13 +95,26 @@ class Town:
             "AUDIT_VERIFIER_KEY": KEY,
             **options,
         }
-        name = f"bff-{self.bffs}-{crash_at or 'well'}"
+        name = f"bff-{len(self.bffs)}-{crash_at or 'well'}"
         if crash_at is None:
-            return await self.stage.start_bff(name, self.stage.registry_url, told)
+            self.bffs.append(await self.stage.start_bff(name, self.stage.registry_url, told))
+            return self.bffs[-1]
         module = "tests.integration.locks.dying_bff"
         self._sign.unlink(missing_ok=True)
         crash = {"CRASH_AT": crash_at, "STALL_UNTIL": str(self._sign) if stalls else ""}
-        return await self.stage.start_bff(name, self.stage.registry_url, told, module, crash)
+        self.bffs.append(await self.stage.start_bff(name, self.stage.registry_url, told, module, crash))
+        return self.bffs[-1]
+
+    async def well(self) -> Bff:
+        """One that is not killed, started when it is first wanted."""
+        if self._well is None:
+            self._well = await self.start_bff()
+        return self._well
+
+    def end_bffs(self) -> None:
+        for bff in self.bffs:
+            bff.process.end()
+        self._well = None
 
     @property
     def _sign(self) -> Path:
