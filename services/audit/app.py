@@ -5,7 +5,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
 from chassis.inbox import InboxSettings
@@ -51,6 +50,7 @@ def compose(settings: Settings) -> Service:
         hears=dict.fromkeys(STREAMS.values(), sequencer(clock, settings.lock_patience)),
         inbox=InboxSettings(max_batch=settings.max_batch, alone=True),
         on_gap=gaps.note,
+        admits_members=True,
     )
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
@@ -64,7 +64,7 @@ def compose(settings: Settings) -> Service:
         quiet_seconds=settings.quiet_seconds,
     )
     receipts = Receipts(database, bus, seconds=settings.receipt_seconds)
-    authenticate = Authenticate(shared.verifier)
+    authenticate = shared.authenticate_members()
     reconciler = Reconciler(database, clock, every=settings.gap_seconds)
     return shared.service(
         [

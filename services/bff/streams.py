@@ -64,6 +64,24 @@ class Streams:
         self._settings = settings
         self.is_draining = False
         self._cold = asyncio.Semaphore(COLD_REPLAYS)
+        self._cold_replays = 0
+
+    def status(self) -> dict[str, object]:
+        """For health: streams now, and what happened to them since the process began."""
+        hub, counted = self.hub, self.hub.counters
+        return {
+            "open": hub.connections,
+            "opening": self.admission.opening,
+            "parked": hub.parked,
+            "unwritten_bytes": hub.backlog,
+            "since_start": {
+                "delivered": counted.delivered,
+                "parked": counted.parked,
+                "dropped": counted.dropped,
+                "replaced": counted.replaced,
+                "cold_replays": self._cold_replays,
+            },
+        }
 
     def new_stream(
         self, guest: Guest, session: str, audiences: frozenset[str], sink: Sink, admitted_at: int
@@ -169,6 +187,7 @@ class Streams:
 
     async def _replay_some(self, stream: Stream, start: int, ring: Ring) -> int:
         """Pages until the ring goes on, the reader is slow, or what the door saw has changed."""
+        self._cold_replays += 1
         async with contextlib.aclosing(self.past(stream.tenant_id, start)) as pages:
             async for entries in pages:
                 if self.hub.word_for(stream) is not None:

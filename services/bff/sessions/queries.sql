@@ -53,6 +53,24 @@ from session s left join device_sync_status d using (tenant_id, device_id, sessi
 where s.closed_at is null and s.due_at <= :now::timestamptz
 order by s.due_at limit :most::int for update of s skip locked;
 
+-- name: forget_sessions$
+with gone as (
+    delete from session where (tenant_id, session_id) in (
+        select tenant_id, session_id from session where closed_at < :before::timestamptz
+        order by closed_at limit :most::int for update skip locked)
+    returning 1
+)
+select count(*) from gone;
+
+-- name: sessions_ending
+-- Those that reach a limit before then; a heartbeat may have moved the idle one since somebody looked.
+select s.tenant_id, s.session_id, s.device_id, s.member_id, s.property, s.opened_at, s.expires_at, s.closed_at,
+       s.close_reason, coalesce(d.last_seen_at, s.opened_at) as last_seen_at
+from session s left join device_sync_status d using (tenant_id, device_id, session_id)
+where s.closed_at is null and s.due_at <= :until::timestamptz
+  and least(s.expires_at, coalesce(d.last_seen_at, s.opened_at) + :idle::interval) <= :until::timestamptz
+order by s.due_at limit :most::int;
+
 -- name: look_again*!
 update session set due_at = :due_at::timestamptz where tenant_id = :tenant_id::uuid and session_id = :session_id::uuid;
 
