@@ -44,6 +44,7 @@ def record_of(message: Message) -> Record:
         target_type=target_type,
         correlation_id=envelope.correlation_id,
         trace_id=trace_id,
+        is_canonical=True,  # texts and numbers of ours, and a body that `embed` has looked at
     )
 
 
