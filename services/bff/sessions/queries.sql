@@ -33,6 +33,25 @@ select s.session_id, s.device_id, s.member_id, s.property, s.opened_at, s.expire
 from session s left join device_sync_status d using (tenant_id, device_id, session_id)
 where s.tenant_id = :tenant_id::uuid and s.device_id = :device_id::uuid and s.closed_at is null;
 
+-- name: seats
+-- Of many desks, one row for each in their order: the session that it named, and the app as the device's open session
+-- named it, or a later heartbeat. Null is what there is not.
+select named.*, app.app_version, app.os
+from unnest(:tenant_ids::uuid[], :device_ids::uuid[], :session_ids::uuid[]) with ordinality
+    as asked (tenant_id, device_id, named_id, number)
+left join lateral (
+    select s.session_id, s.device_id, s.member_id, s.property, s.opened_at, s.expires_at, s.closed_at, s.close_reason,
+           coalesce(d.last_seen_at, s.opened_at) as last_seen_at
+    from session s left join device_sync_status d using (tenant_id, device_id, session_id)
+    where s.tenant_id = asked.tenant_id and s.session_id = asked.named_id limit 1
+) named on true
+left join lateral (
+    select coalesce(d.app_version, s.app_version) as app_version, s.os
+    from session s left join device_sync_status d using (tenant_id, device_id, session_id)
+    where s.tenant_id = asked.tenant_id and s.device_id = asked.device_id and s.closed_at is null limit 1
+) app on true
+order by asked.number;
+
 -- name: close_session^
 update session set closed_at = :now::timestamptz, close_reason = :reason::text, row_version = row_version + 1
 where tenant_id = :tenant_id::uuid and session_id = :session_id::uuid and closed_at is null
