@@ -15,7 +15,7 @@ from chassis.inbox_settings import InboxSettings
 from chassis.incoming import read
 from chassis.intake import Apply, Intake
 from chassis.message_spans import handling
-from chassis.pull import Delivery, Pull, PullState
+from chassis.pull import Delivery, Pull
 from chassis.receiver import Verdict
 from contracts.envelope import Message, Received
 from contracts.event import Event
@@ -146,8 +146,8 @@ class Consumer:
 
     @property
     def gone_for(self) -> float:
-        """Seconds since the durable or its stream disappeared; 0 while it is there or has never been."""
-        return time.monotonic() - self._pull.state_since if self._pull.state is PullState.GONE else 0.0
+        """Seconds for which it was heard that the durable or its stream is gone; 0 while it is there or has never been."""
+        return self._pull.gone_for
 
     def status(self) -> dict[str, Any]:
         """For health: what the loop reads from and whether it can store it."""

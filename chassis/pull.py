@@ -59,6 +59,8 @@ class Pull:
     linger: float = 0.002
     state: PullState = PullState.STARTING
     state_since: float = field(default_factory=time.monotonic)
+    refused_at: float = 0.0
+    """When it was last said that the durable is gone."""
     _buffer: list[Delivery] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _asked: dict[str, int] = field(default_factory=dict)
@@ -68,6 +70,11 @@ class Pull:
     _pause_until: float = 0.0
     _inbox: str = ""
     _subscription: Subscription | None = None
+
+    @property
+    def gone_for(self) -> float:
+        """Seconds from the first refusal to the last: who is busy with a batch does not ask, and knows nothing new."""
+        return max(0.0, self.refused_at - self.state_since) if self.state is PullState.GONE else 0.0
 
     async def next_batch(self, within: float) -> list[Delivery]:
         """Up to `batch` messages; a partial batch after a short linger, an empty list after `within` seconds."""
@@ -194,6 +201,7 @@ class Pull:
             self._pause_until = time.monotonic() + REFUSED_PAUSE_SECONDS
             if status in {"400", "503"} or (status == "409" and "eleted" in description):
                 self._enter(PullState.GONE, f"{status} {description}".strip())
+                self.refused_at = time.monotonic()
         self._wake.set()
 
     def _enter(self, state: PullState, why: str = "") -> None:

@@ -27,6 +27,7 @@ MAY_PUBLISH = (
 MAY_IMPORT_NATS = (
     *MAY_PUBLISH,
     "chassis/news.py",
+    "chassis/pushed.py",
     "chassis/watched.py",
     "tenantry/",
     "deploy/",

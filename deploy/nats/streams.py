@@ -55,7 +55,7 @@ def bucket_config(name: str, prefix: str, size: Size) -> StreamConfig:
         max_msg_size=MAX_SETTING_BYTES,
         duplicate_window=DUPLICATE_SECONDS,
         num_replicas=size.replicas,
-        compression=StoreCompression.S2,
+        compression=StoreCompression.NONE,
         allow_direct=True,
         deny_delete=True,
     )
@@ -102,7 +102,7 @@ def _stream(name: str, subjects: str, max_age: float, size: Size) -> StreamConfi
         max_msg_size=MAX_MESSAGE_BYTES,
         duplicate_window=DUPLICATE_SECONDS,
         num_replicas=size.replicas,
-        compression=StoreCompression.S2,
+        compression=StoreCompression.NONE,
         allow_direct=True,
         allow_atomic=True,
         deny_delete=True,

@@ -82,7 +82,7 @@ def compose(settings: Settings) -> Service:
         parked_seconds=settings.parked_seconds,
         beat_seconds=settings.stream_heartbeat,
     )
-    reader = FeedReader(bus, hub, settings.warm_messages)
+    reader = FeedReader(bus, hub, settings.warm_messages, directory.forget)
     desks = Desks(database, clock, settings.limits)
     controls = Controls(hub, switches, clock)
     streams = Streams(door, desks, bus, reader, Tails(hub, bus, database), controls, settings)

@@ -73,8 +73,16 @@ class Directory:
         self._database = database
         self._memory: Memory[tuple[UUID, str, str], Standing] = Memory(REMEMBERED, seconds, Standing.names)
         self._reads: Together[tuple[UUID, str, str], Standing] = Together(self._read)
-        self.news = News(bus, FEED, SUBJECTS, lambda subject, _: self._memory.touch(subject))
+        self.news = News(bus, FEED, SUBJECTS, lambda subject, _: self.forget(subject))
         self._http = http_client(base_url=registry_url, auth=tokens.auth("registry"), timeout=3.0)
+
+    def forget(self, subject: str) -> None:
+        """Something was said on this subject of the feed.
+
+        Told also by the reader of the whole feed, before the hub has it: who is let in when the feed stood behind a word
+        was looked at behind that word, however late the news are.
+        """
+        self._memory.touch(subject)
 
     def remembered(self, tenant_id: UUID, jkt: str, member_id: str) -> Standing | None:
         """What is known to be true now without a look."""

@@ -1,9 +1,8 @@
 """Reads FEED once per process into the hub."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 import nats.errors
@@ -13,6 +12,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy, StreamInfo
 
 from chassis.bus import Bus, BusUnavailable
 from chassis.errors import Transient
+from chassis.pushed import Pushed
 from contracts.bff import SessionClosedV1, SessionReplacedV1
 from contracts.registry import (
     DeviceRevokedV1,
@@ -27,8 +27,8 @@ from services.bff.hub import Hub
 from services.bff.ring import Entry
 
 log = structlog.get_logger(__name__)
-RETRY_SECONDS = 1.0
-LOOK_SECONDS = 0.2
+RETRY_SECONDS = 0.5
+BEAT_SECONDS = 0.25
 BEHIND_SECONDS = 0.01
 ENDS = {
     MemberScopeChangedV1.type: "resync",
@@ -63,22 +63,35 @@ async def stream_info(bus: Bus) -> StreamInfo:
 
 
 class FeedReader:
-    """One ordered consumer with a callback; the library makes it anew after a gap or a lost server."""
+    """One consumer, made anew behind what was read whenever something may have been missed.
+
+    The stream is looked at each time, so one that was made anew meanwhile, under the same line or another, is known
+    before anything of it is taken.
+    """
 
     name = "feed-reader"
 
-    def __init__(self, bus: Bus, hub: Hub, warm_messages: int) -> None:
+    def __init__(
+        self, bus: Bus, hub: Hub, warm_messages: int, on_word: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`on_word` is called with the subject of every message before the hub has it."""
         self._bus = bus
         self.hub = hub
         self._warm = warm_messages
+        self._on_word = on_word
         self.opened = asyncio.Event()
+        self._may_take = asyncio.Event()
+        self._owed = 0
+        """Where the stream stood when it was looked at; read so far, this process can be asked."""
+        self._pushed: Pushed | None = None
         self._pending = 0
         self._delay = 0.0
 
     def status(self) -> dict[str, object]:
         """For health: whether FEED is read, how many messages wait there, and how old the last one was when it came."""
+        is_pushed = self._pushed is not None and self._pushed.is_whole
         return {
-            "reading": self.opened.is_set(),
+            "reading": self.opened.is_set() and is_pushed,
             "head": self.hub.head,
             "pending": self._pending,
             "last_delay_seconds": round(self._delay, 3),
@@ -99,51 +112,52 @@ class FeedReader:
             await self._bus.wait_connected()
             try:
                 await self._follow()
-            except (BusUnavailable, nats.errors.Error) as error:
+            except (BusUnavailable, nats.errors.Error, OSError, TimeoutError) as error:
                 log.warning("feed.waiting", error=repr(error))
-            finally:
-                self.opened.clear()
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self) -> None:
-        """Read one stream for as long as it is the same one: another by that name begins a new epoch."""
+        """Read one stream with one consumer, until something may be missing."""
         epoch, start, last = await position_of(self._bus, self._warm)
-        self.hub.begin(epoch, start)
-        config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=start + 1)
-        subscription = await self._bus.js.subscribe(
-            f"{FEED_PREFIX}.>", stream=FEED, ordered_consumer=True, config=config, cb=self._take
+        if epoch != self.hub.epoch:
+            log.info("feed.begins", epoch=epoch, was=self.hub.epoch, start=start)
+            self.opened.clear()
+            self.hub.begin(epoch, start)
+        self._may_take.clear()
+        behind = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=self.hub.head + 1,
+            filter_subject=f"{FEED_PREFIX}.>",
+            flow_control=True,
         )
-        try:
-            while self.hub.head < last and self._bus.is_connected:
-                await asyncio.sleep(LOOK_SECONDS / 10)
-            self.opened.set()
-            await self._until_rebuilt(epoch)
-        finally:
-            with contextlib.suppress(nats.errors.Error):
-                await subscription.unsubscribe()
+        async with Pushed(self._bus, FEED, behind, self._take, beat=BEAT_SECONDS) as self._pushed:
+            if (await position_of(self._bus, 0))[0] != epoch:
+                return  # the consumer is another stream's
+            self._owed = last
+            self._may_take.set()
+            self._open_if_read()
+            await self._pushed.until_broken()
 
-    async def _until_rebuilt(self, epoch: str) -> None:
-        """A stream can only be lost with its server, so it is looked at after each new connection."""
-        looked_at = self._bus.connections
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            if looked_at != self._bus.connections and self._bus.is_connected:
-                connections = self._bus.connections
-                if (await position_of(self._bus, 0))[0] != epoch:
-                    log.warning("feed.rebuilt", was=epoch)
-                    return
-                looked_at = connections
+    def _open_if_read(self) -> None:
+        if self.hub.head >= self._owed:
+            self.opened.set()
 
     async def _take(self, message: Msg) -> None:
+        await self._may_take.wait()
         self._pending = message.metadata.num_pending
         self._delay = max(0.0, time.time() - message.metadata.timestamp.timestamp())
-        found = entry_of(message, self.hub.epoch)
-        if found is None:
-            self.hub.passed(message.metadata.sequence.stream)
-            return
         while self.hub.is_behind:
             await asyncio.sleep(BEHIND_SECONDS)
-        self.hub.take(*found, asyncio.get_running_loop().time())
+        seq = message.metadata.sequence.stream
+        if seq <= self.hub.head:
+            return  # of a stream that lost its end and is filled again
+        self._on_word(message.subject)
+        found = entry_of(message, self.hub.epoch)
+        if found is None:
+            self.hub.passed(seq)
+        else:
+            self.hub.take(*found, asyncio.get_running_loop().time())
+        self._open_if_read()
 
 
 def entry_from(headers: Mapping[str, str], data: bytes, seq: int, epoch: str) -> Entry:

@@ -76,7 +76,9 @@ class Polling:
         found = await self._gather(asked, start)
         while found.is_empty and await self._said(asked, deadline):
             found = await self._gather(asked, found.at)
-        return found, await self._streams.tails.as_of(asked.guest.tenant_id, asked.audiences, start)
+        last = await self._streams.tails.as_of(asked.guest.tenant_id, asked.audiences, start)
+        self._streams.check_same(asked.seen.epoch)
+        return found, last
 
     async def _gather(self, asked: Asked, start: int) -> Found:
         """From where the ring begins nothing is awaited: what is said meanwhile is met next time."""

@@ -1,8 +1,12 @@
 """Events in: what the door must know, and what desktops are told, in the transaction that claims them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -51,16 +55,23 @@ OF_A_MEMBER: frozenset[type[Event]] = frozenset({MemberJoinedV1, MemberScopeChan
 TYPES = frozenset(event.type for event in OF_A_TENANT | OF_A_DEVICE | OF_A_MEMBER | SHOWN)
 EVERYBODY = "*"
 MAX_BODY = 60_000
+MOST = 2**63 - 1
+"""Stands for a number that is not known yet, so that its size is."""
 
 
 async def project(tx: Tx, messages: Sequence[Message]) -> None:
-    """The batch function of the bff's inbox."""
-    for message in messages:
-        if message.envelope.type in TYPES and message.envelope.tenant_id is not None:
+    """The batch function of the bff's inbox; several processes run it at once."""
+    ours = [message for message in messages if message.envelope.type in TYPES]
+    await queries.in_turn(tx, tenant_ids=[message.envelope.tenant_id for message in ours])
+    words: list[Word] = []
+    for message in ours:
+        if message.envelope.tenant_id is not None:
             with handling(message):
                 body = EVENT_TYPES[message.envelope.type].read(message.data)
                 await remember(tx, message.envelope, body)
-                await show(tx, message.envelope, body)
+                if (audience := audience_of(body)) is not None:
+                    words.append(word_of(message.envelope, audience, body.data(), ended_by(body)))
+    await append(tx, words)
 
 
 async def remember(tx: Tx, envelope: Envelope, body: Any) -> None:
@@ -127,13 +138,6 @@ async def remember_member(
         await endings.end_all(tx, body.tenant_id, "deactivated", envelope.time, member_id=body.member_id)
 
 
-async def show(tx: Tx, envelope: Envelope, body: Any) -> None:
-    """Tell whom it concerns."""
-    audience = audience_of(body)
-    if audience is not None:
-        await append(tx, envelope, audience, body.data(), ended_by(body))
-
-
 def ended_by(body: Any) -> dict[str, str]:
     """Headers of the end of one session: which it was, and why; other streams that hear of it go on."""
     if isinstance(body, SessionClosedV1):
@@ -143,43 +147,68 @@ def ended_by(body: Any) -> dict[str, str]:
     return {}
 
 
-async def append(
-    tx: Tx, envelope: Envelope, audience: str, body: bytes, more: Mapping[str, str] | None = None
-) -> None:
-    """One feed row, numbered in its audience and in its tenant; the rows of the tails are the order's locks.
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What desktops of a tenant are told, but for its numbers."""
 
-    `more` are headers for the processes that read the feed.
-    """
+    tenant_id: UUID
+    audience: str
+    headers: Mapping[str, str]
+    told: Mapping[str, Any]
+
+
+def word_of(envelope: Envelope, audience: str, body: bytes, more: Mapping[str, str] | None = None) -> Word:
+    """`more` are headers for the processes that read the feed. Raises ValueError for what fits into no frame."""
     if envelope.tenant_id is None:
-        return
-    place = await queries.next_in_audience(tx, tenant_id=envelope.tenant_id, audience=EVERYBODY)
-    n = await queries.next_in_audience(tx, tenant_id=envelope.tenant_id, audience=audience)
-    data = orjson.dumps(
-        {
-            "id": str(envelope.id),
-            "audience": audience,
-            "seq": n,
-            "prev": n - 1,
-            "time": envelope.time.isoformat(),
-            "type": envelope.type,
-            "v": int(envelope.type.rpartition(".v")[2]),
-            "aggregate": envelope.subject,
-            "aggregate_version": envelope.aggregate_version,
-            "tp": inject()[0] or envelope.traceparent,
-            "body": orjson.loads(body),
-        }
-    )
-    if len(data) > MAX_BODY:
-        raise ValueError(f"{envelope.type}: {len(data)} bytes do not fit into a frame")
-    id_ = uuid7()
+        raise ValueError(f"{envelope.type} is no tenant's, and nobody's desktop is told of it")
+    told = {
+        "id": str(envelope.id),
+        "audience": audience,
+        "seq": MOST,
+        "prev": MOST,
+        "time": envelope.time.isoformat(),
+        "type": envelope.type,
+        "v": int(envelope.type.rpartition(".v")[2]),
+        "aggregate": envelope.subject,
+        "aggregate_version": envelope.aggregate_version,
+        "tp": inject()[0] or envelope.traceparent,
+        "body": orjson.loads(body),
+    }
+    if (size := len(orjson.dumps(told))) > MAX_BODY:
+        raise ValueError(f"{envelope.type}: {size} bytes do not fit into a frame")
     headers = {
-        "ce-id": str(id_),
         "Nats-Msg-Id": f"{envelope.id}:{audience}",
         "feed-type": envelope.type,
         "feed-audience": audience,
-        "feed-n": str(n),
-        "feed-place": str(place),
         **(more or {}),
     }
-    subject = feed_subject(envelope.tenant_id, audience)
-    await outbox.add_raw(tx, "feed", id_, envelope.tenant_id, subject, headers, data)
+    return Word(envelope.tenant_id, audience, headers, told)
+
+
+async def append(tx: Tx, words: Sequence[Word]) -> None:
+    """Feed rows in this order, numbered in their audiences and in their tenants; the rows of the tails are its locks.
+
+    Two round trips for all of them: who projects holds up whoever projects of the same tenants.
+    """
+    if not words:
+        return
+    counts = Counter((word.tenant_id, audience) for word in words for audience in (word.audience, EVERYBODY))
+    lasts = queries.next_in_audiences(
+        tx,
+        tenant_ids=[tenant_id for tenant_id, _ in counts],
+        audiences=[audience for _, audience in counts],
+        counts=list(counts.values()),
+    )
+    numbers = {}
+    async for row in lasts:
+        place = (row["tenant_id"], row["audience"])
+        numbers[place] = count(row["n"] - counts[place] + 1)
+    rows: list[tuple[UUID, UUID | None, str, Mapping[str, str], bytes]] = []
+    for word in words:
+        id_, n = uuid7(), next(numbers[word.tenant_id, word.audience])
+        place_in_tenant = next(numbers[word.tenant_id, EVERYBODY])
+        numbered = {"ce-id": str(id_), "feed-n": str(n), "feed-place": str(place_in_tenant)}
+        data = orjson.dumps({**word.told, "seq": n, "prev": n - 1})
+        subject = feed_subject(word.tenant_id, word.audience)
+        rows.append((id_, word.tenant_id, subject, {**word.headers, **numbered}, data))
+    await outbox.add_many(tx, "feed", rows)

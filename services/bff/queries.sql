@@ -70,10 +70,20 @@ returning member_id;
 select backoffice_roles, properties, not is_deactivated as is_active from directory_member
 where tenant_id = :tenant_id::uuid and member_id = :member_id::text;
 
--- name: next_in_audience$
-insert into feed_tail (tenant_id, audience, n) values (:tenant_id::uuid, :audience::text, 1)
-on conflict (tenant_id, audience) do update set n = feed_tail.n + 1, changed_at = clock_timestamp()
-returning n;
+-- name: in_turn!
+-- Transactions that write of the same tenants do so one after the other, and wait in one order: two that took rows as their
+-- messages come would wait for each other.
+select pg_advisory_xact_lock(key) from (
+    select distinct hashtextextended('bff:tenant:' || tenant_id::text, 0) as key
+    from unnest(:tenant_ids::uuid[]) as tenant_id order by key
+) as keys;
+
+-- name: next_in_audiences
+-- The last number of each audience, of which `counts` are new.
+insert into feed_tail (tenant_id, audience, n)
+select * from unnest(:tenant_ids::uuid[], :audiences::text[], :counts::bigint[])
+on conflict (tenant_id, audience) do update set n = feed_tail.n + excluded.n, changed_at = clock_timestamp()
+returning tenant_id, audience, n;
 
 -- name: tails
 -- Of many audiences, one row for each in their order; null where nothing was ever said.

@@ -124,7 +124,6 @@ class Streams:
         process is behind the client or not reading yet.
         """
         self.check_same(epoch)
-        self._reader.check_opened()
         start, reset = await self.start_of(stream.tenant_id, cursor)
         last = await self.tails.as_of(stream.tenant_id, stream.audiences, start)
         self.check_same(epoch)
@@ -145,7 +144,8 @@ class Streams:
             raise NotHere("this process stops, or reads another feed now")
 
     async def start_of(self, tenant_id: UUID, cursor: str) -> tuple[int, str | None]:
-        """(sequence to go on behind, reason of a reset). Raises NotHere, BusUnavailable."""
+        """(sequence to go on behind, reason of a reset). Raises NotHere, FeedNotRead, BusUnavailable."""
+        self._reader.check_opened()
         asked = Cursor.parse(cursor)
         if asked is None:
             return self.hub.head, "cursor_unreadable" if cursor else None

@@ -39,9 +39,9 @@ async def migrate_all(migration_urls: Mapping[str, str]) -> dict[str, int]:
 
 
 async def provision_nats(url: str, seed: str, size: streams.Size | None = None) -> None:
-    """Streams and durables, as the user `ops`."""
+    """Streams and durables, as the user `ops`; `url` may name several servers of a cluster, with commas between them."""
     connection = await nats.connect(
-        url,
+        url.split(","),
         nkeys_seed_str=seed,
         name=OPS,
         inbox_prefix=f"_INBOX_{OPS}",

@@ -128,7 +128,18 @@ async def test_a_command_with_a_request_of_its_own_halts_nothing(doors: Doors) -
         {"tenant_id": OTHER},
         {"tenant_id": None, "site": "somewhere"},
     ],
-    ids=", ".join,
+    ids=[
+        "no key",
+        "no id",
+        "another action",
+        "another lock",
+        "another property",
+        "another verb",
+        "NUL in the lock",
+        "NUL in the key",
+        "another tenant",
+        "no tenant",
+    ],
 )
 async def test_a_command_without_a_record_halts_every_tenant(doors: Doors, changed: dict[str, Any]) -> None:
     told = await doors.ask()

@@ -9,7 +9,7 @@ from chassis.db import Database
 from chassis.ids import uuid7
 from contracts.envelope import Envelope
 from contracts.subjects import schema_of, source_of
-from services.bff.projector import append
+from services.bff.projector import append, word_of
 
 TYPE = "sync.record.changed.v1"
 
@@ -32,8 +32,8 @@ async def say(database: Database, tenant_id: UUID, audiences: Sequence[str], siz
     envelopes = [told_to(tenant_id) for _ in audiences]
     body = b'{"filling":"%s"}' % (b"x" * size)
     async with database.worker() as tx:
-        for envelope, audience in zip(envelopes, audiences, strict=True):
-            await append(tx, envelope, audience, body)
+        told = zip(envelopes, audiences, strict=True)
+        await append(tx, [word_of(envelope, audience, body) for envelope, audience in told])
     return [str(envelope.id) for envelope in envelopes]
 
 

@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 from joserfc.jwk import ECKey
@@ -22,7 +22,7 @@ from chassis.outgoing import http_client
 from contracts.subjects import SERVICES
 from services.registry.keeper import Keeper
 from tenantry.issuer.signing import Signer
-from tests.infra import ServiceDsns, TestNats, eventually, free_port
+from tests.infra import ServiceDsns, eventually, free_port
 
 CHECKOUT = Path(__file__).parents[3]
 BASE = "/bff/backoffice/v1"
@@ -122,11 +122,22 @@ class Bff:
         return int(self.stream.rpartition(":")[2])
 
 
+class Servers(Protocol):
+    """One nats-server, or a cluster."""
+
+    @property
+    def url(self) -> str: ...
+
+    def seed(self, user: str) -> str: ...
+
+    async def bus(self, service: str) -> Bus: ...
+
+
 @dataclass
 class Stage:
     """What the tests of this folder share."""
 
-    nats: TestNats
+    nats: Servers
     dsns: ServiceDsns
     issuer: Issuer
     folder: Path
@@ -135,7 +146,7 @@ class Stage:
     processes: list[Process] = field(default_factory=list)
 
     async def start_issuer(self) -> None:
-        self._start("tenantry.issuer", self.issuer.environment, "issuer")
+        self.start("tenantry.issuer", self.issuer.environment, "issuer")
         await eventually(lambda: answers(f"{self.issuer.origin}/jwks"), 30, "the issuer")
 
     async def say_settings(self) -> None:
@@ -160,10 +171,15 @@ class Stage:
     ) -> Bff:
         api, stream = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
         environment = {**self._environment(api, stream, registry_url, options), **more}
-        found = Bff(api, stream, self._start(module, environment, name))
-        await eventually(lambda: answers(f"{api}/readyz"), 30, f"{name} ready")
-        await eventually(lambda: answers(f"{stream}/livez"), 30, f"{name} listening")
+        found = Bff(api, stream, self.start(module, environment, name))
+        await eventually(lambda: answers(f"{api}/readyz"), 90, f"{name} ready")
+        await eventually(lambda: answers(f"{stream}/livez"), 90, f"{name} listening")
         return found
+
+    def start_again(self, bff: Bff, name: str, options: dict[str, str]) -> Bff:
+        """In the place of one that is gone, at its ports; nobody waits for it."""
+        environment = self._environment(bff.api, bff.stream, self.registry_url, options)
+        return replace(bff, process=self.start("services.bff", environment, name))
 
     def _environment(
         self, api: str, stream: str, registry_url: str, options: dict[str, str]
@@ -189,7 +205,7 @@ class Stage:
         }
         return shared | {f"TENANTRY_BFF_{name}": value for name, value in own.items()}
 
-    def _start(self, module: str, environment: dict[str, str], name: str) -> Process:
+    def start(self, module: str, environment: dict[str, str], name: str) -> Process:
         self.processes.append(Process(module, environment, self.folder / f"{name}.log"))
         return self.processes[-1]
 

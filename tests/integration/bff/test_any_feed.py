@@ -33,7 +33,10 @@ CONNECT = st.tuples(st.just("connect"), st.integers(0, DESKS - 1), st.booleans()
 DROP = st.tuples(st.just("drop"), st.integers(0, DESKS - 1), st.just(0))
 POLL = st.tuples(st.just("poll"), st.integers(0, DESKS - 1), st.booleans())
 FORGE = st.tuples(st.just("forge"), st.integers(0, DESKS - 1), st.integers(0, 10**6))
-STEPS = st.lists(st.one_of(SAY, CONNECT, DROP, POLL, FORGE), min_size=3, max_size=14)
+LIE = st.tuples(
+    st.just("lie"), st.integers(0, DESKS - 1), st.sampled_from(["18c0ffee-7", "x", "-0", "{}-1-2"])
+)
+STEPS = st.lists(st.one_of(SAY, CONNECT, DROP, POLL, FORGE, LIE), min_size=3, max_size=14)
 
 
 @dataclass
@@ -73,6 +76,21 @@ class Client:
         self.cursor = f"{epoch}-{seq}"
         self.got = [(at, id_) for at, id_ in self.got if at <= seq]
 
+    async def lie(self, http: httpx.AsyncClient, bff: Bff, made_up: str) -> None:
+        """A cursor that leads nowhere: it is reset, and given what is its own from then on."""
+        await self.connect(http, bff)
+        assert self.line is not None
+        await self.line.got(len(self.owed) - len(self.got))
+        await self.drop()
+        assert [id_ for _, id_ in self.got] == self.owed
+        polled = (await poll(http, self.desk, bff, made_up)).json()
+        assert ([said["event"] for said in polled["control"]], polled["events"]) == (["reset"], [])
+        async with connected(http, self.desk, bff, made_up) as line:
+            await line.opened()
+            assert len(line.said("reset")) == 1
+            self.cursor = line.cursor
+        self.got, self.owed, self.first = [], [], position(self.cursor)
+
     def _keep(self, cursors: list[str], found: list[dict[str, Any]]) -> None:
         self.got += [(position(at), id_) for at, id_ in zip(cursors, ids(found), strict=True)]
 
@@ -104,6 +122,8 @@ class Play:
             await self.clients[number].drop()
         elif name == "poll":
             await self.clients[number].poll(self.http, self.bffs[bool(what)])
+        elif name == "lie" and isinstance(what, str):
+            await self.clients[number].lie(self.http, self.bffs[0], what)
         elif name == "forge" and isinstance(what, int):
             await self.clients[number].forge(what)
         elif isinstance(what, list):

@@ -2,15 +2,16 @@
 
 import asyncio
 import uuid
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from chassis.db import Database
-from tests.infra import eventually
+from tests.infra import Databases, TestNats, eventually
 from tests.integration.bff.conftest import NewDesk
 from tests.integration.bff.desk import Desk
-from tests.integration.bff.stage import BASE, STREAM, Bff, Stage
+from tests.integration.bff.stage import BASE, LARGE, STREAM, Bff, Stage
 from tests.integration.bff.test_sessions import BEAT, open_session
 from tests.integration.registry.switching import set_flag, set_floor
 
@@ -107,3 +108,48 @@ async def test_health_tells_that_settings_are_heard_and_how_old_they_are(
     assert told["dependencies"]["settings"]["up"] is True
     part = told["parts"]["settings"]
     assert (part["live"], part["age_seconds"] < 60) == (True, True)
+
+
+async def test_without_the_bus_the_last_known_value_holds_and_health_tells_its_age(
+    databases: Databases,
+    tmp_path: Path,
+    http: httpx.AsyncClient,
+    desk: Desk,
+    stage: Stage,
+    registry: Database,
+) -> None:
+    nats = await TestNats.start_new(tmp_path / "nats")
+    own = Stage(nats, databases.dsns("bff"), stage.issuer, tmp_path, stage.registry_url, stage.registry_dsns)
+    try:
+        await switch(own, registry, desk, on=False)
+        database = await databases.open("bff")
+        beside = await Desk(stage.issuer).enrol(database)
+        await desk.enrol(database)
+        bff = await own.start_bff("alone", stage.registry_url, LARGE)
+
+        async def statuses() -> list[int]:
+            url = f"{bff.api}{BASE}/bootstrap"
+            return [(await one.send(http, "GET", url)).status_code for one in (desk, beside)]
+
+        async def settings() -> dict[str, Any]:
+            part: dict[str, Any] = (await http.get(f"{bff.api}/readyz")).json()["parts"]["settings"]
+            return part
+
+        assert await statuses() == [503, 200]
+        nats.kill()
+
+        async def is_blind() -> bool:
+            return not (await settings())["live"]
+
+        await eventually(is_blind, 5, "a process that says that it is blind")
+        assert await statuses() == [503, 200]
+        age = (await settings())["age_seconds"]
+
+        async def is_older() -> bool:
+            return bool((await settings())["age_seconds"] > age)
+
+        await eventually(is_older, 5, "an age that grows")
+    finally:
+        await switch(stage, registry, desk, on=None)
+        own.end()
+        await nats.close()

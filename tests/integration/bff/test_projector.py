@@ -20,6 +20,7 @@ from chassis.inbox import Consumer
 from chassis.outbox import Lane
 from chassis.pull import Delivery
 from chassis.relay import Relay, RelaySettings
+from contracts.envelope import Message
 from contracts.event import Event
 from contracts.registry import (
     DeviceEnrolledV1,
@@ -29,9 +30,11 @@ from contracts.registry import (
     TenantReactivatedV1,
 )
 from contracts.subjects import FEED
+from contracts.sync import RecordChangedV1
 from services.bff.projector import project
 from tests.infra import TestNats, eventually
 from tests.integration.bff.desk import created, envelope_of
+from tests.integration.bff.feed import told_to
 
 FAST = RelaySettings(poll=0.02, retry=0.05, heartbeat=3600, note_progress=0)
 
@@ -202,3 +205,51 @@ async def test_a_relay_cut_off_between_its_steps_loses_nothing_and_doubles_nothi
     feed = await backstage.feed()
     assert [frame["id"] for _, _, frame in feed] == shown(told)
     check_numbers(feed)
+
+
+def enrolled(tenant_id: UUID) -> DeviceEnrolledV1:
+    return DeviceEnrolledV1(
+        tenant_id=tenant_id, device_id=uuid7(), jkt="k", member_id="m", property="p", cohort="c"
+    )
+
+
+async def test_processes_that_project_the_same_tenants_in_another_order_wait_for_each_other_and_never_for_ever(
+    database: Callable[[str], Awaitable[Database]],
+) -> None:
+    """Several processes take from one durable: PostgreSQL would end one of the two after a second, again and again."""
+    data = await database("bff")
+    tenants = [uuid7() for _ in range(12)]
+
+    async def take(order: list[UUID]) -> None:
+        events = [created(tenant_id) for tenant_id in order] + [enrolled(tenant_id) for tenant_id in order]
+        async with data.worker() as tx:
+            await project(tx, [Message(envelope_of(event), event.data()) for event in events])
+
+    for _ in range(3):
+        await asyncio.gather(*(take(order) for order in (tenants, tenants[::-1], tenants[6:] + tenants[:6])))
+
+
+async def test_a_batch_of_records_is_few_round_trips_however_large_it_is(
+    database: Callable[[str], Awaitable[Database]],
+) -> None:
+    """Whoever projects of the same tenants waits meanwhile."""
+    data, tenant, asked = await database("bff"), uuid7(), list[str]()
+    async with data.worker() as tx:
+        tx._connection.add_query_logger(lambda record: asked.append(record.query))
+        await project(tx, [Message(told_to(tenant), record(tenant, n).data()) for n in range(100)])
+    assert len(asked) <= 20, Counter(asked)
+
+
+def record(tenant_id: UUID, number: int) -> RecordChangedV1:
+    return RecordChangedV1(
+        tenant_id=tenant_id,
+        record_id=f"rooms/property/harbour/{number}",
+        collection="rooms",
+        scope="property/harbour",
+        key=str(number),
+        version=1,
+        seq=number,
+        op="put",
+        value_hash="0" * 64,
+        origin=None,
+    )

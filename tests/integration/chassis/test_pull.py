@@ -1,5 +1,6 @@
 """The pull loop: pipelined, recovers lost requests, notices a durable that is gone, and never spins."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -100,6 +101,12 @@ async def test_a_durable_that_is_gone_is_noticed_asked_for_gently_and_found_agai
     for _ in range(5):
         await pull.next_batch(0.2)
     assert pull._requests - asked <= 5
+    gone_for = pull.gone_for
+    assert gone_for > 0.2
+    await asyncio.sleep(
+        0.05
+    )  # whoever is busy with a batch for long does not ask, and must not be ended for it
+    assert pull.gone_for == gone_for
     await ops_bus.js.add_consumer(STREAM, config)
     await publish(registry_bus, several(3, first=2))
     assert len(await take(pull, 4)) == 4
