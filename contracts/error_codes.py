@@ -144,6 +144,23 @@ TITLES: dict[str, tuple[str, str]] = {
         "The signed tree has no such leaf",
         "L'arbre signé ne contient pas cette feuille",
     ),
+    "AUDIT.PROJECT_NOT_FOUND": ("There is no such project", "Ce projet n'existe pas"),
+    "AUDIT.TOKEN_NOT_FOUND": ("There is no such publisher token", "Ce jeton de publication n'existe pas"),
+    "AUDIT.TOKEN_REVOKED": ("The publisher token was revoked", "Ce jeton de publication est révoqué"),
+    "AUDIT.TOKEN_TOO_NARROW": ("The publisher token may not read", "Ce jeton ne permet pas la lecture"),
+    "AUDIT.SUBJECT_NOT_FOUND": (
+        "Nothing of this person is in the log",
+        "Le journal ne contient rien de cette personne",
+    ),
+    "AUDIT.SUBJECT_HELD": (
+        "A legal hold forbids the erasure",
+        "Une conservation légale interdit l'effacement",
+    ),
+    "AUDIT.GROUP_REFUSED": ("The group is not the token's tenant", "Le groupe n'est pas celui du jeton"),
+    "AUDIT.EVENT_TOO_LARGE": ("The event is too large", "L'événement est trop volumineux"),
+    "AUDIT.SEARCH_TOO_WIDE": ("The search is too wide", "La recherche est trop large"),
+    "AUDIT.QUERY_REFUSED": ("The query is not understood", "La requête n'est pas comprise"),
+    "AUDIT.REASON_REQUIRED": ("A reason is required", "Un motif est requis"),
     "NOTIFIER.ENDPOINT_REFUSED": ("The address may not be called", "Cette adresse ne peut pas être appelée"),
     "NOTIFIER.ENDPOINT_NOT_FOUND": ("There is no such endpoint", "Ce point d'accès n'existe pas"),
 }

@@ -9,6 +9,7 @@ from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
 from chassis.inbox import InboxSettings
+from chassis.pages import PageTokens
 from chassis.runtime import Service
 from contracts.subjects import STREAMS
 from services.audit import api
@@ -17,6 +18,11 @@ from services.audit.gaps.book import GapBook
 from services.audit.log.checkpoints import Checkpoints
 from services.audit.log.months import Months
 from services.audit.log.note import Signer
+from services.audit.records.intake import Intake
+from services.audit.records.personal.keys import Keys
+from services.audit.records.personal.model import RootKey
+from services.audit.records.publishers import api as publishers
+from services.audit.records.tokens import api as tokens
 from services.audit.settings import Settings
 
 SERVICE = "audit"
@@ -29,6 +35,9 @@ def compose(settings: Settings) -> Service:
     database, bus = connect(SERVICE, settings, MIGRATIONS)
     key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(settings.signing_key.get_secret_value()))
     signer = Signer(settings.signing_name, key)
+    keys = Keys(RootKey(settings.root_key.get_secret_value()))
+    intake = Intake(database, clock, keys)
+    page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
     gaps = GapBook(database, clock, seconds=settings.gap_seconds)
     shared = backbone(
         SERVICE,
@@ -36,14 +45,19 @@ def compose(settings: Settings) -> Service:
         clock,
         database,
         bus,
-        hears=dict.fromkeys(STREAMS.values(), sequencer(clock)),
+        hears=dict.fromkeys(STREAMS.values(), sequencer(clock, keys)),
         inbox=InboxSettings(max_batch=settings.max_batch),
         on_gap=gaps.note,
     )
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
     )
+    authenticate = Authenticate(shared.verifier)
     return shared.service(
-        [api.router(database, signer, Authenticate(shared.verifier))],
-        [checkpoints, gaps, Months(database, clock)],
+        [
+            api.router(database, signer, authenticate),
+            publishers.router(database, intake, clock),
+            tokens.router(database, authenticate, clock, page_tokens),
+        ],
+        [checkpoints, gaps, Months(database, clock), intake],
     )

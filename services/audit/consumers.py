@@ -7,6 +7,7 @@ from chassis.db import Tx
 from contracts.envelope import Message
 from services.audit.log.sequencer import append
 from services.audit.records.entry import record_of
+from services.audit.records.personal.keys import Keys
 
 NEVER_RECORDS = ("audit.checkpoint.published.", ".source.heartbeat.")
 
@@ -15,11 +16,11 @@ def is_record(message: Message) -> bool:
     return not any(part in message.envelope.type for part in NEVER_RECORDS)
 
 
-def sequencer(clock: Clock) -> Callable[[Tx, Sequence[Message]], Awaitable[None]]:
+def sequencer(clock: Clock, keys: Keys) -> Callable[[Tx, Sequence[Message]], Awaitable[None]]:
     """The batch function of audit's inbox."""
 
     async def take(tx: Tx, messages: Sequence[Message]) -> None:
         if records := [record_of(message) for message in messages if is_record(message)]:
-            await append(tx, records, clock.now())
+            await append(tx, await keys.seal(tx, records), clock.now())
 
     return take

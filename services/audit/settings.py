@@ -1,9 +1,10 @@
 """Settings of audit, from the environment (prefix TENANTRY_AUDIT_)."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
+from services.audit.records.personal.model import RootKey
 
 
 class Settings(ServiceSettings):
@@ -15,8 +16,18 @@ class Settings(ServiceSettings):
     """Ed25519 private key of the checkpoints: 32 bytes in base64."""
     signing_name: str = "tenantry.example/audit"
     """Name of the key in signed notes; no spaces, no plus."""
+    root_key: SecretStr
+    """Wraps the tenants' keys, which wrap the keys of personal data: 32 bytes in base64. Kept apart from backups."""
+    page_token_key: SecretStr
+    """Signs page tokens."""
     max_batch: int = Field(default=500, ge=1, le=5000)
     checkpoint_seconds: float = Field(default=1.0, gt=0)
     checkpoint_batch: int = Field(default=500, ge=1, le=5000)
     gap_seconds: float = Field(default=5.0, gt=0)
     """How often the book of gaps is held against what has arrived."""
+
+    @field_validator("root_key")
+    @classmethod
+    def _is_a_key(cls, given: SecretStr) -> SecretStr:
+        RootKey(given.get_secret_value())
+        return given

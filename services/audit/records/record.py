@@ -11,6 +11,7 @@ from uuid import UUID
 
 from services.audit.log.canonical import canonical
 from services.audit.log.merkle import leaf_hash
+from services.audit.records.personal.model import Personal
 
 PLATFORM = UUID(int=0)
 """The tree of facts that belong to no tenant."""
@@ -55,6 +56,8 @@ class Record:
     trace_id: str | None = None
     words: str | None = None
     """What may be searched as text; no personal data."""
+    personal: tuple[Personal, ...] = ()
+    """What of the statement is sealed before it becomes a leaf."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,12 @@ ESCAPED_NUL = b"\\u0000"
 
 
 def leaf_of(record: Record, received_at: datetime, nonce: bytes) -> Leaf:
-    """`nonce` (16 random bytes) keeps the hash from confirming a guessed record. Raises NotCanonical."""
+    """`nonce` (16 random bytes) keeps the hash from confirming a guessed record.
+
+    Raises NotCanonical, and ValueError for a record whose personal data are not sealed.
+    """
+    if record.personal:
+        raise ValueError(f"{record.action} {record.id}: its personal data are not sealed")
     entry = canonical(
         {
             **record.statement,

@@ -17,12 +17,16 @@ from services.audit.log.checkpoints import sign_heads
 from services.audit.log.note import Signer
 from services.audit.log.sequencer import append
 from services.audit.records.entry import record_of
+from services.audit.records.personal.keys import Keys
+from services.audit.records.personal.model import RootKey
 from services.audit.records.record import Record
 from services.audit.settings import Settings
 from tests.infra import ServiceDsns, TestNats, free_port
 from tests.integration.chassis.numbered_events import Numbered
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+ROOT_KEY = base64.b64encode(bytes(range(1, 33))).decode()
+KEYS = Keys(RootKey(ROOT_KEY))
 SIGNER = Signer("tenantry.example/audit", KEY)
 
 
@@ -38,6 +42,8 @@ def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str) -> Settings:
         "service_key": "{}",
         "port": free_port(),
         "signing_key": base64.b64encode(bytes(range(32))).decode(),
+        "root_key": ROOT_KEY,
+        "page_token_key": "made up for tests",
         "checkpoint_seconds": 0.1,
         "gap_seconds": 0.2,
         "drain_seconds": 2,
