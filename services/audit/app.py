@@ -14,7 +14,9 @@ from chassis.runtime import Service
 from contracts.subjects import STREAMS
 from services.audit import api
 from services.audit.consumers import sequencer
+from services.audit.gaps import api as gaps_api
 from services.audit.gaps.book import GapBook
+from services.audit.gaps.lock_actions import Reconciler
 from services.audit.log.checkpoints import Checkpoints
 from services.audit.log.months import Months
 from services.audit.log.note import Signer
@@ -38,14 +40,20 @@ def compose(settings: Settings) -> Service:
     keys = Keys(RootKey(settings.root_key.get_secret_value()))
     intake = Intake(database, clock, keys)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
-    gaps = GapBook(database, clock, seconds=settings.gap_seconds)
+    gaps = GapBook(
+        database,
+        clock,
+        seconds=settings.gap_seconds,
+        is_listening=lambda: bus.is_connected,
+        patience=settings.gap_patience,
+    )
     shared = backbone(
         SERVICE,
         settings,
         clock,
         database,
         bus,
-        hears=dict.fromkeys(STREAMS.values(), sequencer(clock, keys)),
+        hears=dict.fromkeys(STREAMS.values(), sequencer(clock, keys, settings.lock_patience)),
         inbox=InboxSettings(max_batch=settings.max_batch),
         on_gap=gaps.note,
     )
@@ -53,11 +61,13 @@ def compose(settings: Settings) -> Service:
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
     )
     authenticate = Authenticate(shared.verifier)
+    reconciler = Reconciler(database, clock, every=settings.gap_seconds)
     return shared.service(
         [
             api.router(database, signer, authenticate),
+            gaps_api.router(database, authenticate, clock),
             publishers.router(database, intake, clock),
             tokens.router(database, authenticate, clock, page_tokens),
         ],
-        [checkpoints, gaps, Months(database, clock), intake],
+        [checkpoints, gaps, reconciler, Months(database, clock), intake],
     )

@@ -1,21 +1,15 @@
 """Errors of audit.
 
 DomainError
-├── EmptyLog         404 AUDIT.EMPTY_LOG
-├── LeafNotFound     404 AUDIT.LEAF_NOT_FOUND
-├── ProjectNotFound  404 AUDIT.PROJECT_NOT_FOUND
-├── TokenNotFound    404 AUDIT.TOKEN_NOT_FOUND
-├── SubjectNotFound  404 AUDIT.SUBJECT_NOT_FOUND
-├── TokenRevoked     409 AUDIT.TOKEN_REVOKED
-├── GroupRefused     422 AUDIT.GROUP_REFUSED
-├── EventTooLarge    422 AUDIT.EVENT_TOO_LARGE
-├── SearchTooWide    422 AUDIT.SEARCH_TOO_WIDE
-├── QueryRefused     422 AUDIT.QUERY_REFUSED
-├── TokenTooNarrow   403 AUDIT.TOKEN_TOO_NARROW
-└── ReasonRequired   403 AUDIT.REASON_REQUIRED
+├── EmptyLog      404 AUDIT.EMPTY_LOG
+├── LeafNotFound  404 AUDIT.LEAF_NOT_FOUND
+├── LockActionsHalted     503 AUDIT.LOCK_ACTIONS_HALTED
+├── LockActionsNotHalted  409 AUDIT.LOCK_ACTIONS_NOT_HALTED
+├── SecondOperatorNeeded  409 AUDIT.SECOND_OPERATOR_NEEDED
+└── OtherIncident         409 AUDIT.OTHER_INCIDENT
 """
 
-from chassis.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from chassis.errors import Conflict, DomainError
 
 
 class EmptyLog(DomainError):
@@ -32,61 +26,26 @@ class LeafNotFound(DomainError):
     status = 404
 
 
-class ProjectNotFound(NotFound):
-    """The token is for another project."""
+class LockActionsHalted(DomainError):
+    """No receipts are given; nothing is sent to locks."""
 
-    code = "AUDIT.PROJECT_NOT_FOUND"
-
-
-class TokenNotFound(NotFound):
-    """The tenant has no such publisher token."""
-
-    code = "AUDIT.TOKEN_NOT_FOUND"
+    code = "AUDIT.LOCK_ACTIONS_HALTED"
+    status = 503
 
 
-class SubjectNotFound(NotFound):
-    """Nothing of this person is sealed in the tenant's log, or it was erased before."""
+class LockActionsNotHalted(Conflict):
+    """There is nothing to resume."""
 
-    code = "AUDIT.SUBJECT_NOT_FOUND"
-
-
-class TokenRevoked(Conflict):
-    """The publisher token was revoked before."""
-
-    code = "AUDIT.TOKEN_REVOKED"
+    code = "AUDIT.LOCK_ACTIONS_NOT_HALTED"
 
 
-class GroupRefused(Invalid):
-    """The event names another tenant than the token's."""
+class SecondOperatorNeeded(Conflict):
+    """The first word was this operator's own."""
 
-    code = "AUDIT.GROUP_REFUSED"
-
-
-class EventTooLarge(Invalid):
-    """The event does not fit into an entry of the log."""
-
-    code = "AUDIT.EVENT_TOO_LARGE"
+    code = "AUDIT.SECOND_OPERATOR_NEEDED"
 
 
-class SearchTooWide(Invalid):
-    """So much would have to be looked through that the search was given up."""
+class OtherIncident(Conflict):
+    """The two operators do not speak of the same incident."""
 
-    code = "AUDIT.SEARCH_TOO_WIDE"
-
-
-class QueryRefused(Invalid):
-    """The GraphQL query or its search text is none that is understood."""
-
-    code = "AUDIT.QUERY_REFUSED"
-
-
-class TokenTooNarrow(Forbidden):
-    """The publisher token may post and not read."""
-
-    code = "AUDIT.TOKEN_TOO_NARROW"
-
-
-class ReasonRequired(Forbidden):
-    """Our own staff looks into a customer's log with a reason only."""
-
-    code = "AUDIT.REASON_REQUIRED"
+    code = "AUDIT.OTHER_INCIDENT"

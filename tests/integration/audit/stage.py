@@ -46,6 +46,7 @@ def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str) -> Settings:
         "page_token_key": "made up for tests",
         "checkpoint_seconds": 0.1,
         "gap_seconds": 0.2,
+        "gap_alarm_seconds": 1,
         "drain_seconds": 2,
     }
     return Settings(**given)

@@ -12,7 +12,7 @@ from chassis.clock import Clock
 from chassis.db import Database, Tx
 from chassis.idempotency import once
 from chassis.ids import uuid7
-from services.audit.errors import EventTooLarge, GroupRefused
+from services.audit.records.errors import EventTooLarge, GroupRefused
 from services.audit.records.intake import Intake
 from services.audit.records.publishers.posted import Beside, beside, record_of
 from services.audit.records.retraced import LARGEST, PostedEvent, PostedEvents, hash_of

@@ -17,7 +17,7 @@ from chassis.db import Database, ReadTx, Tx, load_queries
 from chassis.errors import Unauthorized
 from chassis.ids import uuid7
 from contracts.audit import PublisherTokenIssuedV1, PublisherTokenRevokedV1
-from services.audit.errors import ProjectNotFound, TokenNotFound, TokenRevoked, TokenTooNarrow
+from services.audit.records.errors import ProjectNotFound, TokenNotFound, TokenRevoked, TokenTooNarrow
 
 queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
 
