@@ -137,11 +137,13 @@ def entry_of(record: Mapping[str, Any], index: int) -> bytes:
 
 def _stated_by(said: Any, entry: bytes, index: int) -> dict[str, Any]:
     """Name of what the API shows → what it must be. Text columns hold U+FFFD where the leaf has NUL."""
+    target_type, _, target_id = said["subject"].partition("/")
     texts = {
-        "event_id": said["id"],
-        "type": said["type"],
+        "record_id": said["id"],
+        "action": said["type"],
         "source": said["source"],
-        "subject": said["subject"],
+        "target_id": target_id,
+        "target_type": target_type,
         "actor_id": said["actor"]["id"],
         "trace_id": said["trace_id"],
     }

@@ -12,8 +12,8 @@ from chassis.db import Database
 from chassis.guards import needs
 from contracts.capabilities import Capability
 from contracts.claims import Claims
-from services.audit import operations, store
-from services.audit.note import Signer
+from services.audit.log import proofs, store
+from services.audit.log.note import Signer
 
 MAX_PAGE = 200
 LAST_LEAF = 2**63 - 1
@@ -23,13 +23,17 @@ class RecordOut(BaseModel):
     """One record. `entry` holds the exact leaf bytes in base64; all else is extracted from them."""
 
     leaf_index: int
-    event_id: UUID
+    record_id: UUID
     received_at: str
-    type: str
+    happened_at: str
+    action: str
     source: str
     source_seq: int | None
-    subject: str
     actor_id: str | None
+    actor_type: str | None
+    target_id: str | None
+    target_type: str | None
+    correlation_id: str | None
     trace_id: str | None
     entry: str
     leaf_hash: str
@@ -56,12 +60,14 @@ class KeyOut(BaseModel):
     verifier_key: str
 
 
+AS_THEY_ARE = set(RecordOut.model_fields) - {"received_at", "happened_at", "entry", "leaf_hash"}
+
+
 def record_out(row: dict[str, Any]) -> RecordOut:
     return RecordOut(
-        **{name: row[name] for name in ("leaf_index", "event_id", "type", "source", "source_seq", "subject")},
+        **{name: row[name] for name in AS_THEY_ARE},
         received_at=row["received_at"].isoformat(),
-        actor_id=row["actor_id"],
-        trace_id=row["trace_id"],
+        happened_at=row["happened_at"].isoformat(),
         entry=base64.b64encode(row["entry"]).decode(),
         leaf_hash=row["leaf_hash"].hex(),
     )
@@ -85,12 +91,12 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
         claims: Annotated[Claims, reader],
         first: Annotated[int, Query(ge=0, le=LAST_LEAF)] = 0,
         page_size: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
-        event_id: UUID | None = None,
+        record_id: UUID | None = None,
     ) -> RecordsOut:
-        """Records in the order of the log; with `event_id` the one of that event, or none."""
+        """Records in the order of the log; with `record_id` the one of that id, or none."""
         async with database.reading(tenant_id) as tx:
-            if event_id is not None:
-                row = await store.record_of_event(tx, tenant_id, event_id)
+            if record_id is not None:
+                row = await store.record_of_id(tx, tenant_id, record_id)
                 return RecordsOut(records=[record_out(row)] if row else [], next=None)
             rows = await store.records_from(tx, tenant_id, first, page_size)
         following = first + page_size if len(rows) == page_size else None
@@ -100,7 +106,7 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
     async def checkpoint(tenant_id: UUID, claims: Annotated[Claims, reader]) -> Response:
         """The signed head of the log as a C2SP checkpoint: origin, size, root, signature."""
         async with database.reading(tenant_id) as tx:
-            signed = await operations.signed_head(tx, tenant_id)
+            signed = await proofs.signed_head(tx, tenant_id)
         return Response(signed.note, media_type="text/plain; charset=utf-8")
 
     @routes.get("/tenants/{tenant_id}/audit/inclusion")
@@ -109,7 +115,7 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
     ) -> ProofOut:
         """That the record at `leaf` is in the log: the path from it to the root of the checkpoint that comes along."""
         async with database.reading(tenant_id) as tx:
-            return proof_out(*await operations.prove_inclusion(tx, tenant_id, leaf))
+            return proof_out(*await proofs.prove_inclusion(tx, tenant_id, leaf))
 
     @routes.get("/tenants/{tenant_id}/audit/consistency")
     async def consistency(
@@ -117,7 +123,7 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
     ) -> ProofOut:
         """That the log of `tree_size` records is the beginning of the one in the checkpoint: nothing was changed since."""
         async with database.reading(tenant_id) as tx:
-            return proof_out(*await operations.prove_consistency(tx, tenant_id, tree_size))
+            return proof_out(*await proofs.prove_consistency(tx, tenant_id, tree_size))
 
     @routes.get("/audit/key")
     async def key() -> KeyOut:

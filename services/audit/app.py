@@ -12,10 +12,11 @@ from chassis.inbox import InboxSettings
 from chassis.runtime import Service
 from contracts.subjects import STREAMS
 from services.audit import api
-from services.audit.checkpoints import Checkpoints
 from services.audit.consumers import sequencer
-from services.audit.gaps import GapBook
-from services.audit.note import Signer
+from services.audit.gaps.book import GapBook
+from services.audit.log.checkpoints import Checkpoints
+from services.audit.log.months import Months
+from services.audit.log.note import Signer
 from services.audit.settings import Settings
 
 SERVICE = "audit"
@@ -42,4 +43,7 @@ def compose(settings: Settings) -> Service:
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
     )
-    return shared.service([api.router(database, signer, Authenticate(shared.verifier))], [checkpoints, gaps])
+    return shared.service(
+        [api.router(database, signer, Authenticate(shared.verifier))],
+        [checkpoints, gaps, Months(database, clock)],
+    )

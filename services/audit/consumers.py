@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from chassis.clock import Clock
 from chassis.db import Tx
 from contracts.envelope import Message
-from services.audit import operations
+from services.audit.log.sequencer import append
+from services.audit.records.entry import record_of
 
 NEVER_RECORDS = ("audit.checkpoint.published.", ".source.heartbeat.")
 
@@ -17,8 +18,8 @@ def is_record(message: Message) -> bool:
 def sequencer(clock: Clock) -> Callable[[Tx, Sequence[Message]], Awaitable[None]]:
     """The batch function of audit's inbox."""
 
-    async def append(tx: Tx, messages: Sequence[Message]) -> None:
-        if records := [message for message in messages if is_record(message)]:
-            await operations.append(tx, records, clock.now())
+    async def take(tx: Tx, messages: Sequence[Message]) -> None:
+        if records := [record_of(message) for message in messages if is_record(message)]:
+            await append(tx, records, clock.now())
 
-    return append
+    return take

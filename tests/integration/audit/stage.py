@@ -12,8 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chassis.db import Database
 from contracts.envelope import Message
-from services.audit import operations, store
-from services.audit.note import Signer
+from services.audit.log import store
+from services.audit.log.checkpoints import sign_heads
+from services.audit.log.note import Signer
+from services.audit.log.sequencer import append
+from services.audit.records.entry import record_of
+from services.audit.records.record import Record
 from services.audit.settings import Settings
 from tests.infra import ServiceDsns, TestNats, free_port
 from tests.integration.chassis.numbered_events import Numbered
@@ -41,8 +45,8 @@ def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str) -> Settings:
     return Settings(**given)
 
 
-def messages(events: Iterable[Numbered]) -> list[Message]:
-    return [Message(event.envelope, event.data) for event in events]
+def records_of(events: Iterable[Numbered]) -> list[Record]:
+    return [record_of(Message(event.envelope, event.data)) for event in events]
 
 
 @dataclass
@@ -78,8 +82,8 @@ class Log:
     async def append(self, events: Sequence[Numbered], at: Any) -> None:
         """As the inbox does: one transaction of the worker."""
         async with self.database.worker() as tx:
-            await operations.append(tx, messages(events), at)
+            await append(tx, records_of(events), at)
 
     async def sign(self, at: Any, most: int = 500) -> int:
         async with self.database.worker() as tx:
-            return await operations.sign_heads(tx, SIGNER, at, most)
+            return await sign_heads(tx, SIGNER, at, most)

@@ -11,7 +11,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from chassis.ids import uuid7
-from services.audit.entry import PLATFORM
+from services.audit.records.record import PLATFORM
 from tests.integration.audit.stage import Log
 from tests.integration.audit.tokens import TestIssuer, bearer
 from tests.integration.chassis.numbered_events import numbered
@@ -114,7 +114,7 @@ WRONG = [
     ("records?first=1.5", "first", "int_parsing"),
     ("records?page_size=0", "page_size", "greater_than_equal"),
     ("records?page_size=201", "page_size", "less_than_equal"),
-    ("records?event_id=7", "event_id", "uuid_parsing"),
+    ("records?record_id=7", "record_id", "uuid_parsing"),
     ("records?page_token=bad", "page_token", "unknown"),
     ("records?tenant=x", "tenant", "unknown"),
     ("checkpoint?size=1", "size", "unknown"),

@@ -15,12 +15,12 @@ from chassis.db import DatabaseUnavailable
 from chassis.ids import uuid7
 from chassis.inbox import Consumer
 from chassis.pull import Delivery
-from services.audit import operations
 from services.audit.consumers import sequencer
-from services.audit.entry import PLATFORM
+from services.audit.log.sequencer import append
+from services.audit.records.record import PLATFORM
 from tenantry import log_verifier
 from tests.infra import eventually
-from tests.integration.audit.stage import Log, messages
+from tests.integration.audit.stage import Log, records_of
 from tests.integration.chassis.numbered_events import Numbered, numbered, several
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -54,7 +54,7 @@ async def assert_dense(log: Log, tenant_id: UUID, expected: list[UUID]) -> None:
     """The leaves count from 0 without a hole, and the head is the root over exactly them."""
     records = await log.records(tenant_id)
     assert [row["leaf_index"] for row in records] == list(range(len(expected)))
-    assert [row["event_id"] for row in records] == expected
+    assert [row["record_id"] for row in records] == expected
     hashes = [log_verifier.leaf_hash(row["entry"]) for row in records]
     assert [row["leaf_hash"] for row in records] == hashes
     assert await log.head(tenant_id) == (len(expected), log_verifier.root_of(hashes))
@@ -89,7 +89,7 @@ async def test_an_appender_waits_for_another_and_the_tree_stays_dense(
     tenants = [uuid7(), uuid7()]
     first, second = of_tenants(tenants, 20), of_tenants(tenants[::-1], 20)
     async with log.database.worker() as tx:
-        await operations.append(tx, messages(first), NOW)
+        await append(tx, records_of(first), NOW)
         waiting = asyncio.create_task(log.append(second, NOW))
         await eventually(lambda: is_one(admin, WAITS_FOR_A_ROW), what="the second appender to wait")
     await waiting
@@ -109,10 +109,10 @@ async def test_many_appenders_at_once_neither_deadlock_nor_leave_a_hole(log: Log
     await asyncio.gather(*(log.append(batch, NOW) for batch in batches))
     for tenant in tenants:
         records = await log.records(tenant)
-        assert {row["event_id"] for row in records} == {
+        assert {row["record_id"] for row in records} == {
             event.id for batch in batches for event in batch if event.envelope.tenant_id == tenant
         }
-        await assert_dense(log, tenant, [row["event_id"] for row in records])
+        await assert_dense(log, tenant, [row["record_id"] for row in records])
 
 
 async def test_an_event_that_comes_twice_is_one_leaf(log: Log, consumer: Consumer) -> None:
@@ -131,7 +131,7 @@ async def test_checkpoints_and_heartbeats_are_never_leaves(log: Log, consumer: C
         for number, type_ in enumerate(("audit.checkpoint.published.v1", "registry.source.heartbeat.v1"), 1)
     ]
     await consumer.receive(quiet)
-    assert await log.admin.fetchval("select count(*) from audit.record") == 0
+    assert await log.admin.fetchval("select count(*) from audit.audit_event") == 0
     assert await log.admin.fetchval("select seen::text from audit.source_progress") == "{[1,3)}"
 
 
@@ -154,7 +154,7 @@ async def test_a_crash_in_the_middle_leaves_nothing_half(log: Log, admin: asyncp
 
 async def append_and_lose_the_connection(log: Log, admin: asyncpg.Connection, tenant: UUID) -> None:
     async with log.database.worker() as tx:
-        await operations.append(tx, messages([numbered(300, tenant=tenant)] * 300), NOW)
+        await append(tx, records_of([numbered(300, tenant=tenant)] * 300), NOW)
         pid = await tx.fetchval("select pg_backend_pid()")
         await admin.execute("select pg_terminate_backend($1, 5000)", pid)
 
@@ -164,7 +164,7 @@ async def state(admin: asyncpg.Connection) -> list[Any]:
     return [
         await admin.fetch("select * from audit.tree_head order by tenant_id"),
         await admin.fetch("select * from audit.tile order by tenant_id, level, number"),
-        await admin.fetchval("select count(*) from audit.record"),
+        await admin.fetchval("select count(*) from audit.audit_event"),
     ]
 
 

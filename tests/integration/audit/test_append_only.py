@@ -14,10 +14,10 @@ from tests.integration.chassis.numbered_events import numbered
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TENANT = UUID("019b0000-0000-7000-8000-000000000001")
 FORBIDDEN = [
-    "update record set entry = ''",
-    "update record set actor_id = 'somebody else'",
-    "delete from record",
-    "truncate record",
+    "update audit_event set entry = ''",
+    "update audit_event set actor_id = 'somebody else'",
+    "delete from audit_event",
+    "truncate audit_event",
     "update tile set hashes = decode(repeat('00', 32), 'hex')",
     "update tile set hashes = substring(hashes from 1 for 32)",
     "update tile set number = number + 1",
@@ -34,8 +34,8 @@ FORBIDDEN = [
     "update tree_head set size = size + 1, received_at = received_at - interval '1 s'",
     "delete from tree_head",
     "truncate tree_head",
-    "alter table record disable trigger all",
-    "drop table record",
+    "alter table audit_event disable trigger all",
+    "drop table audit_event",
     "set session_replication_role = replica",
 ]
 
@@ -88,5 +88,5 @@ async def test_even_a_superuser_is_refused_as_long_as_the_triggers_stand(
 async def everything(log: Log) -> list[list[asyncpg.Record]]:
     return [
         await log.admin.fetch(f"select * from audit.{table} order by 1, 2")  # noqa: S608  # names of ours
-        for table in ("record", "tile", "checkpoint", "tree_head")
+        for table in ("audit_event", "tile", "checkpoint", "tree_head")
     ]

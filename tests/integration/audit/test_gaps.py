@@ -15,9 +15,9 @@ from chassis.db import Database, DatabaseUnavailable
 from chassis.gaps import Gap, GapFiller, GapSettings, Hole
 from chassis.inbox import Consumer
 from services.audit.consumers import sequencer
-from services.audit.entry import PLATFORM
-from services.audit.gaps import GapBook
-from services.audit.operations import gap_id_of
+from services.audit.gaps.book import GapBook
+from services.audit.gaps.operations import gap_id_of
+from services.audit.records.record import PLATFORM
 from tests.infra import eventually
 from tests.integration.audit.source import SOURCE, Source
 from tests.integration.audit.stage import Log
@@ -132,14 +132,14 @@ async def test_the_running_service_says_a_hole_and_its_repair_once_and_gives_the
     told = body_of(Hole(SOURCE, source.epoch, 2, 2))
     assert await log.said("audit.gap.") == [(DETECTED, told), (REPAIRED, told)]
     records = await log.records(tenant)
-    assert [row["event_id"] for row in records][1:] == [kept_back]
+    assert [row["record_id"] for row in records][1:] == [kept_back]
     assert [row["leaf_index"] for row in records] == [0, 1]
 
     async def is_recorded() -> bool:
-        return {DETECTED, REPAIRED} <= {row["type"] for row in await log.records(PLATFORM)}
+        return {DETECTED, REPAIRED} <= {row["action"] for row in await log.records(PLATFORM)}
 
     await eventually(is_recorded, what="the leaves of what audit itself said")
-    assert [row["type"] for row in await log.records(PLATFORM)].count(DETECTED) == 1
+    assert [row["action"] for row in await log.records(PLATFORM)].count(DETECTED) == 1
 
 
 async def test_a_restart_between_detection_and_repair_says_neither_twice(
@@ -161,7 +161,8 @@ async def test_a_restart_between_detection_and_repair_says_neither_twice(
     assert await gaps_said(log) == [(DETECTED, 2, 3), (REPAIRED, 2, 3)]
     for event_id in ids:
         assert (
-            await log.admin.fetchval("select count(*) from audit.record where event_id = $1", event_id) == 1
+            await log.admin.fetchval("select count(*) from audit.audit_event where record_id = $1", event_id)
+            == 1
         )
 
 

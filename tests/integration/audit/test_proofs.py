@@ -107,8 +107,8 @@ async def test_the_checkpoint_and_the_key_are_those_of_the_signer(
 async def test_a_record_is_found_by_its_event(reader: Reader, log: Log, tenant: UUID) -> None:
     events = [numbered(number, tenant=tenant) for number in range(1, 4)]
     await log.append(events, NOW)
-    page = (await reader.get("records", event_id=str(events[1].id))).json()
+    page = (await reader.get("records", record_id=str(events[1].id))).json()
     assert [record["leaf_index"] for record in page["records"]] == [1]
     assert page["next"] is None
     assert str(events[1].id).encode() in base64.b64decode(page["records"][0]["entry"])
-    assert (await reader.get("records", event_id=str(uuid7()))).json() == {"records": [], "next": None}
+    assert (await reader.get("records", record_id=str(uuid7()))).json() == {"records": [], "next": None}

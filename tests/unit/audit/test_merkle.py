@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.audit import merkle
+from services.audit.log import merkle
 from tenantry import log_verifier as independent
 
 # Leaves and roots of the reference test vectors of RFC 6962's implementation (certificate-transparency, merkle_tree_test).

@@ -8,7 +8,7 @@ from chassis.clock import Clock
 from chassis.db import Database
 from chassis.errors import Transient
 from chassis.gaps import Gap, GapState
-from services.audit import operations
+from services.audit.gaps import operations
 
 log = structlog.get_logger(__name__)
 

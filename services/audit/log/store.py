@@ -8,30 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from chassis.db import ReadTx, Tx, load_queries
-from chassis.gaps import Hole
-from services.audit.entry import Leaf, trace_id_of
-from services.audit.merkle import EMPTY_ROOT, Tiles
-from services.audit.note import Checkpoint
+from services.audit.log.merkle import EMPTY_ROOT, Tiles
+from services.audit.log.note import Checkpoint
+from services.audit.records.record import EXTRACTED, Leaf, extracted
 
 queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
 
-RECORD_COLUMNS = (
+LEAF_COLUMNS = (
     "tenant_id",
     "leaf_index",
-    "event_id",
+    "record_id",
     "received_at",
-    "event_time",
-    "type",
-    "source",
-    "source_epoch",
-    "source_seq",
-    "subject",
-    "actor_id",
-    "actor_type",
-    "correlation_id",
-    "trace_id",
     "entry",
     "leaf_hash",
+    *("class" if name == "record_class" else name for name in EXTRACTED),
 )
 
 
@@ -90,35 +80,21 @@ async def move_heads(tx: Tx, heads: Sequence[Head]) -> None:
     )
 
 
-async def copy_records(tx: Tx, rows: Iterable[tuple[int, Leaf]]) -> None:
+async def copy_leaves(tx: Tx, rows: Iterable[tuple[int, Leaf]]) -> None:
     """Write (leaf index, leaf) pairs with COPY."""
-    await tx.copy_records_to_table(
-        "record", records=[record_row(index, leaf) for index, leaf in rows], columns=RECORD_COLUMNS
+    records = (
+        (
+            leaf.record.tenant_id,
+            index,
+            leaf.record.id,
+            leaf.received_at,
+            leaf.entry,
+            leaf.hash,
+            *extracted(leaf),
+        )
+        for index, leaf in rows
     )
-
-
-def record_row(index: int, leaf: Leaf) -> tuple[Any, ...]:
-    """The columns of a leaf. What PostgreSQL cannot hold in a text (NUL) is replaced; the entry has it as it was."""
-    envelope = leaf.envelope
-    columns = (
-        leaf.tenant_id,
-        index,
-        envelope.id,
-        leaf.received_at,
-        envelope.time,
-        envelope.type,
-        envelope.source,
-        envelope.epoch,
-        envelope.sequence,
-        envelope.subject,
-        envelope.actor_id,
-        envelope.actor_type,
-        envelope.correlation_id,
-        trace_id_of(envelope.traceparent),
-        leaf.entry,
-        leaf.hash,
-    )
-    return tuple(value.replace("\0", "\ufffd") if isinstance(value, str) else value for value in columns)
+    await tx.copy_records_to_table("audit_event", records=records, columns=LEAF_COLUMNS)
 
 
 async def heads_without_checkpoint(tx: ReadTx, most: int) -> list[tuple[UUID, int, bytes]]:
@@ -152,34 +128,6 @@ async def records_from(tx: ReadTx, tenant_id: UUID, first: int, most: int) -> li
     return [dict(row) async for row in queries.records_from(tx, tenant_id=tenant_id, first=first, most=most)]
 
 
-async def record_of_event(tx: ReadTx, tenant_id: UUID, event_id: UUID) -> dict[str, Any] | None:
-    row = await queries.record_of_event(tx, tenant_id=tenant_id, event_id=event_id)
+async def record_of_id(tx: ReadTx, tenant_id: UUID, record_id: UUID) -> dict[str, Any] | None:
+    row = await queries.record_of_id(tx, tenant_id=tenant_id, record_id=record_id)
     return None if row is None else dict(row)
-
-
-async def open_gap(tx: Tx, gap_id: UUID, hole: Hole, at: datetime) -> bool:
-    """False when it, or a gap that holds it, is open already."""
-    return (
-        await queries.open_gap(
-            tx,
-            gap_id=gap_id,
-            source=hole.source,
-            epoch=hole.epoch,
-            first=hole.first,
-            last=hole.last,
-            at=at,
-        )
-        is not None
-    )
-
-
-async def lose_gap(tx: Tx, hole: Hole) -> None:
-    await queries.lose_gap(tx, source=hole.source, epoch=hole.epoch, first=hole.first, last=hole.last)
-
-
-async def settle_gaps(tx: Tx, at: datetime) -> list[tuple[UUID, Hole]]:
-    """The gaps that this call found whole."""
-    rows = queries.settle_gaps(tx, at=at)
-    return [
-        (row["gap_id"], Hole(row["source"], row["epoch"], row["first"], row["last"])) async for row in rows
-    ]

@@ -1,0 +1,38 @@
+"""What is proved about a tenant's log: that a record is in it, that it only grew."""
+
+from uuid import UUID
+
+from chassis.db import ReadTx
+from services.audit.errors import EmptyLog, LeafNotFound
+from services.audit.log import merkle, store
+
+
+async def prove_inclusion(
+    tx: ReadTx, tenant_id: UUID, index: int
+) -> tuple[store.StoredCheckpoint, list[bytes]]:
+    """The latest checkpoint and the path from leaf `index` to its root."""
+    checkpoint = await signed_head(tx, tenant_id)
+    if not 0 <= index < checkpoint.size:
+        raise LeafNotFound(f"leaf {index} is not in the signed tree of {checkpoint.size} leaves")
+    places = merkle.inclusion_places(index, 0, checkpoint.size)
+    tiles = await store.tiles_at(tx, tenant_id, merkle.tiles_of_proof(places))
+    return checkpoint, merkle.inclusion_proof(index, checkpoint.size, merkle.node_reader(tiles))
+
+
+async def prove_consistency(
+    tx: ReadTx, tenant_id: UUID, old: int
+) -> tuple[store.StoredCheckpoint, list[bytes]]:
+    """The latest checkpoint and the proof that it extends the tree of `old` leaves."""
+    checkpoint = await signed_head(tx, tenant_id)
+    if not 0 < old <= checkpoint.size:
+        raise LeafNotFound(f"the signed tree has {checkpoint.size} leaves; ask for a size from 1 to that")
+    places = merkle.consistency_places(old, 0, checkpoint.size, True)
+    tiles = await store.tiles_at(tx, tenant_id, merkle.tiles_of_proof(places))
+    return checkpoint, merkle.consistency_proof(old, checkpoint.size, merkle.node_reader(tiles))
+
+
+async def signed_head(tx: ReadTx, tenant_id: UUID) -> store.StoredCheckpoint:
+    checkpoint = await store.latest_checkpoint(tx, tenant_id)
+    if checkpoint is None:
+        raise EmptyLog("this tenant has no signed checkpoint yet; its first record is signed within a second")
+    return checkpoint

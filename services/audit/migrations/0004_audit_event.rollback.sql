@@ -1,0 +1,42 @@
+drop table audit_event;
+drop function make_audit_months(date), guard_audit_partition(text);
+drop trigger append_only on tile;
+drop trigger append_only on tree_head;
+drop trigger append_only on checkpoint;
+truncate tile, tree_head, checkpoint;
+
+create table record (
+    tenant_id         uuid        not null,
+    leaf_index        bigint      not null check (leaf_index >= 0),
+    event_id          uuid        not null,
+    received_at       timestamptz not null,
+    event_time        timestamptz not null,
+    type              text        not null,
+    source            text        not null,
+    source_epoch      text,
+    source_seq        bigint,
+    subject           text        not null,
+    actor_id          text,
+    actor_type        text,
+    correlation_id    text,
+    trace_id          text,
+    entry             bytea       not null,
+    leaf_hash         bytea       not null check (length(leaf_hash) = 32),
+    primary key (tenant_id, leaf_index)
+);
+create index record_by_event on record (tenant_id, event_id);
+create index record_by_trace on record (trace_id) where trace_id is not null;
+alter table record enable row level security;
+alter table record force row level security;
+create policy tenant on record using (tenant_id = nullif(current_setting('tenantry.tenant_id', true), '')::uuid);
+grant select on record to audit_app;
+grant select, insert on record to audit_worker;
+
+create trigger append_only before update or delete on record for each row execute function refuse_change();
+create trigger append_only before update or delete on checkpoint for each row execute function refuse_change();
+create trigger append_only before delete on tile for each row execute function refuse_change();
+create trigger append_only before delete on tree_head for each row execute function refuse_change();
+create trigger no_truncate before truncate on record for each statement execute function refuse_change();
+create trigger no_truncate before truncate on checkpoint for each statement execute function refuse_change();
+create trigger no_truncate before truncate on tile for each statement execute function refuse_change();
+create trigger no_truncate before truncate on tree_head for each statement execute function refuse_change();

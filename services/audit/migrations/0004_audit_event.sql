@@ -1,0 +1,97 @@
+-- Records by month with what is searched in columns of their own. The log begins anew: nothing was released before.
+
+drop trigger append_only on tile;
+drop trigger append_only on tree_head;
+drop trigger append_only on checkpoint;
+drop trigger no_truncate on tile;
+drop trigger no_truncate on tree_head;
+drop trigger no_truncate on checkpoint;
+truncate tile, tree_head, checkpoint;
+drop table record;
+
+create table audit_event (
+    tenant_id        uuid        not null,
+    leaf_index       bigint      not null check (leaf_index >= 0),
+    record_id        uuid        not null,
+    received_at      timestamptz not null,
+    happened_at      timestamptz not null,
+    class            text        not null check (class in ('critical', 'standard', 'read')),
+    action           text        not null,
+    crud             text        check (crud in ('c', 'r', 'u', 'd')),
+    product          text,
+    project_id       text,
+    source           text        not null,
+    source_epoch     text,
+    source_seq       bigint,
+    actor_id         text,
+    actor_type       text,
+    on_behalf_of     text,
+    impersonation_id text,
+    session_id       text,
+    target_id        text,
+    target_type      text,
+    network          inet,
+    is_failure       boolean     not null,
+    external_id      text,
+    correlation_id   text,
+    trace_id         text,
+    words            text,
+    entry            bytea       not null,
+    leaf_hash        bytea       not null check (length(leaf_hash) = 32),
+    primary key (tenant_id, leaf_index, received_at)
+) partition by range (received_at);
+create index audit_event_received on audit_event using brin (received_at) with (autosummarize = on);
+create index audit_event_by_time on audit_event (tenant_id, received_at);
+create index audit_event_by_actor on audit_event (tenant_id, actor_id, received_at);
+create index audit_event_by_action on audit_event (tenant_id, product, action text_pattern_ops, received_at);
+create index audit_event_by_record on audit_event (record_id);
+
+-- What a partition needs of its own: it is reached through its parent only, and keeps what it holds.
+create function guard_audit_partition(child text) returns void language plpgsql as $$
+begin
+    execute format('alter table %I enable row level security', child);
+    execute format('alter table %I force row level security', child);
+    execute format(
+        'create trigger append_only before update or delete or truncate on %I for each statement execute function refuse_change()',
+        child);
+end $$;
+
+-- By the worker, as the owner: last month for a clock that goes back, this one and the two to come. A month whose rows lie
+-- in the default partition already stays there.
+create function make_audit_months(today date) returns void language plpgsql security definer set search_path from current as $$
+declare month date; child text;
+begin
+    for month in select generate_series(date_trunc('month', today) - interval '1 month',
+                                        date_trunc('month', today) + interval '2 months', interval '1 month')::date loop
+        child := 'audit_event_' || to_char(month, 'YYYYMM');
+        if to_regclass(child) is null then
+            begin
+                execute format('create table %I partition of audit_event for values from (%L) to (%L)',
+                               child, month::text || ' 00:00:00+00', (month + interval '1 month')::date::text || ' 00:00:00+00');
+                perform guard_audit_partition(child);
+            exception when check_violation then
+                null;
+            end;
+        end if;
+    end loop;
+end $$;
+revoke execute on function make_audit_months(date) from public;
+
+create table audit_event_rest partition of audit_event default;
+select guard_audit_partition('audit_event_rest');
+select make_audit_months(current_date);
+
+create trigger append_only before update or delete or truncate on audit_event
+    for each statement execute function refuse_change();
+create trigger append_only before update or delete or truncate on checkpoint
+    for each statement execute function refuse_change();
+create trigger append_only before delete or truncate on tile for each statement execute function refuse_change();
+create trigger append_only before delete or truncate on tree_head for each statement execute function refuse_change();
+
+alter table audit_event enable row level security;
+alter table audit_event force row level security;
+create policy tenant on audit_event using (tenant_id = current_tenant());
+
+grant select on audit_event to audit_app;
+grant select, insert on audit_event to audit_worker;
+grant execute on function make_audit_months(date) to audit_worker;
