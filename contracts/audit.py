@@ -1,9 +1,9 @@
-"""What audit says: checkpoints of the log, gaps it saw."""
+"""What audit says: checkpoints of the log, gaps it saw, exports that are ready, legal holds."""
 
 from typing import ClassVar
 from uuid import UUID
 
-from contracts.event import Event
+from contracts.event import Event, Time
 
 
 class CheckpointPublishedV1(Event):
@@ -45,6 +45,55 @@ class GapRepairedV1(GapEvent):
     type: ClassVar = "audit.gap.repaired.v1"
 
 
+class ExportReadyV1(Event):
+    """An export of a tenant's log can be fetched until `expires_at`; who asked for it is told where."""
+
+    type: ClassVar = "audit.export.ready.v1"
+    aggregate: ClassVar = "export"
+    aggregate_field: ClassVar = "export_id"
+
+    tenant_id: UUID
+    export_id: UUID
+    asked_by: str
+    language: str
+    """`en` or `fr`."""
+    records: int
+    bytes: int
+    is_range_complete: bool
+    """Whether the files prove that no record of the range is missing."""
+    expires_at: Time
+
+
+class HoldEvent(Event):
+    """An event about a legal hold: what it covers is neither erased nor dropped. Why it stands is told by audit alone."""
+
+    aggregate: ClassVar = "hold"
+    aggregate_field: ClassVar = "hold_id"
+
+    tenant_id: UUID
+    hold_id: UUID
+    received_from: Time | None
+    """The records received from then on; null: from the first one on."""
+    received_to: Time | None
+    """Those received before then; null: also all that come."""
+    subject: str | None
+    """The one person whose data is held; null: everybody's."""
+    until: Time | None
+    """When it ends by itself; null: never."""
+
+
+class HoldPlacedV1(HoldEvent):
+    """From now on nothing that the hold covers is erased or dropped."""
+
+    type: ClassVar = "audit.hold.placed.v1"
+
+
+class HoldReleasedV1(HoldEvent):
+    """Somebody released the hold; one that ended at `until` is not released."""
+
+    type: ClassVar = "audit.hold.released.v1"
+
+
 class AuditSourceHeartbeatV1(Event):
     """Audit's last number, said regularly so that a hole at the end is seen."""
 
@@ -62,5 +111,8 @@ EVENTS: tuple[type[Event], ...] = (
     CheckpointPublishedV1,
     GapDetectedV1,
     GapRepairedV1,
+    ExportReadyV1,
+    HoldPlacedV1,
+    HoldReleasedV1,
     AuditSourceHeartbeatV1,
 )

@@ -95,7 +95,12 @@ class Environment:
                 "IDENTITY_ADMIN_URL": f"{self.url('issuer')}/admin",
                 "IDENTITY_ADMIN_SECRET": self._secrets.issuer_admin,
             },
-            "audit": {"SIGNING_KEY": self._secrets.audit_signing},
+            "audit": {
+                "SIGNING_KEY": self._secrets.audit_signing,
+                "PAGE_TOKEN_KEY": self._secrets.page_tokens,
+                "EXPORT_FOLDER": str(self._folder / "audit" / "exports"),
+                "BUNDLE_FOLDER": str(self._folder / "audit" / "bundles"),
+            },
             "notifier": {
                 "MAIL_FOLDER": str(self._folder / "mail"),
                 "SEALING_KEY": self._secrets.notifier_sealing,
