@@ -1,6 +1,6 @@
 """What audit says: checkpoints of the log, gaps it saw, exports that are ready, legal holds."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from contracts.event import Event, Time
@@ -20,7 +20,7 @@ class CheckpointPublishedV1(Event):
 
 
 class GapEvent(Event):
-    """An event about a range of numbers of a source that did not arrive."""
+    """An event about numbers of a source that did not arrive."""
 
     aggregate: ClassVar = "gap"
     aggregate_field: ClassVar = "gap_id"
@@ -30,17 +30,20 @@ class GapEvent(Event):
     source: str
     epoch: str
     first: int
-    last: int
+    last: int | None
+    """Both included; None for a source that has fallen silent, where nobody knows how far it went."""
 
 
 class GapDetectedV1(GapEvent):
-    """Numbers of a source are missing for longer than reordering explains; said once, before a replay is asked for."""
+    """Numbers of a source are missing though they were asked for again, or its heartbeat is: said once, with a page."""
 
     type: ClassVar = "audit.gap.detected.v1"
 
 
 class GapRepairedV1(GapEvent):
-    """All of the missing numbers have arrived. A gap of which this is never said is open, or lost at its source."""
+    """All of the missing numbers have arrived, or the source is heard again. A gap of which this is never said is open,
+    or lost at its source.
+    """
 
     type: ClassVar = "audit.gap.repaired.v1"
 
@@ -94,6 +97,46 @@ class HoldReleasedV1(HoldEvent):
     type: ClassVar = "audit.hold.released.v1"
 
 
+Cause = Literal["unrecorded_command", "gap", "operator"]
+"""Why no lock may be told anything: a vendor reports a command without a record, a critical source has a gap, or somebody
+of our own staff says so.
+"""
+
+
+class LockActionsEvent(Event):
+    """An event about one halt of all lock actions."""
+
+    aggregate: ClassVar = "lock_halt"
+    aggregate_field: ClassVar = "halt_id"
+
+    halt_id: UUID
+
+
+class LockActionsHaltedV1(LockActionsEvent):
+    """From now on no tenant gets a receipt for a lock action, so that no lock is told anything."""
+
+    type: ClassVar = "audit.lock_actions.halted.v1"
+
+    tenant_id: None = None
+    cause: Cause
+    evidence: str
+    """What shows it: the id of a report or of a gap, the operator."""
+    halted_at: Time
+
+
+class LockActionsResumedV1(LockActionsEvent):
+    """A halt is over for one tenant, by two operators who name an incident; or for all, because its gap was repaired."""
+
+    type: ClassVar = "audit.lock_actions.resumed.v1"
+
+    tenant_id: UUID | None
+    """None: for all, the halt has ended."""
+    incident: str | None
+    asked_by: str | None
+    confirmed_by: str | None
+    resumed_at: Time
+
+
 class AuditSourceHeartbeatV1(Event):
     """Audit's last number, said regularly so that a hole at the end is seen."""
 
@@ -114,5 +157,7 @@ EVENTS: tuple[type[Event], ...] = (
     ExportReadyV1,
     HoldPlacedV1,
     HoldReleasedV1,
+    LockActionsHaltedV1,
+    LockActionsResumedV1,
     AuditSourceHeartbeatV1,
 )

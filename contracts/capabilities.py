@@ -59,6 +59,8 @@ class Capability(StrEnum):
     PLATFORM_DEMO_MANAGE = "platform.demo.manage"
     PLATFORM_SCOPE_VERIFY = "platform.scope.verify"
     PLATFORM_ROLLBACK_PLAY = "platform.rollback.play"
+    PLATFORM_GAP_READ = "platform.gap.read"
+    PLATFORM_LOCK_HALT = "platform.lock.halt"
 
 
 EVERYTHING = frozenset(Capability)
@@ -104,7 +106,14 @@ OPERATORS: Mapping[str, frozenset[Capability]] = {
             Capability.PLATFORM_SCOPE_VERIFY,
         }
     ),
-    RealmRole.SRE: frozenset({Capability.PLATFORM_FLAG_READ, Capability.PLATFORM_ROLLBACK_PLAY}),
+    RealmRole.SRE: frozenset(
+        {
+            Capability.PLATFORM_FLAG_READ,
+            Capability.PLATFORM_ROLLBACK_PLAY,
+            Capability.PLATFORM_GAP_READ,
+            Capability.PLATFORM_LOCK_HALT,
+        }
+    ),
 }
 """What our own staff may do, in every tenant. A sales representative is an IT admin of the demo tenant besides."""
 

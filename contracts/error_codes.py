@@ -132,6 +132,21 @@ TITLES: dict[str, tuple[str, str]] = {
     ),
     "BFF.SESSION_NOT_FOUND": ("There is no such session", "Cette session n'existe pas"),
     "BFF.SESSION_ENDED": ("The session has ended", "Cette session est terminée"),
+    "BFF.LOCKS_NOT_CONNECTED": ("No locks are connected", "Aucune serrure n'est connectée"),
+    "BFF.LOCKS_HALTED": ("Lock actions are halted", "Les actions sur les serrures sont suspendues"),
+    "BFF.LOCK_ACTION_NOT_FOUND": ("There is no such lock action", "Cette action n'existe pas"),
+    "BFF.LOCK_NO_RECEIPT": ("The audit log gave no receipt", "Le journal d'audit n'a pas donné de reçu"),
+    "BFF.LOCK_BAD_RECEIPT": ("The receipt proves nothing", "Le reçu ne prouve rien"),
+    "BFF.LOCK_EXPIRED": ("It was too late to send it", "Le délai d'envoi est dépassé"),
+    "BFF.LOCK_VENDOR_UNREACHABLE": (
+        "The vendor of the locks cannot be reached",
+        "Le fournisseur des serrures est injoignable",
+    ),
+    "BFF.LOCK_VENDOR_REFUSED": ("The vendor of the locks refused", "Le fournisseur des serrures a refusé"),
+    "BFF.LOCK_NEVER_ARRIVED": (
+        "The vendor never got the command",
+        "Le fournisseur n'a jamais reçu la commande",
+    ),
     "SYNC.CURSOR_INVALID": ("The cursor is not ours", "Le curseur est invalide"),
     "SYNC.CURSOR_EXPIRED": ("The cursor is gone; start over", "Le curseur a expiré ; recommencez"),
     "SYNC.MID_GAP": ("An earlier mutation is missing", "Une action antérieure manque"),
@@ -140,6 +155,13 @@ TITLES: dict[str, tuple[str, str]] = {
     "SYNC.TENANT_FROZEN": ("The tenant is frozen", "Le compte de ce client est gelé"),
     "SYNC.PAUSED": ("Sync is paused", "La synchronisation est suspendue"),
     "AUDIT.EMPTY_LOG": ("There is no signed checkpoint yet", "Aucun point de contrôle signé pour le moment"),
+    "AUDIT.LOCK_ACTIONS_HALTED": ("Lock actions are halted", "Les actions sur les serrures sont suspendues"),
+    "AUDIT.LOCK_ACTIONS_NOT_HALTED": (
+        "Lock actions are not halted",
+        "Les actions sur les serrures ne sont pas suspendues",
+    ),
+    "AUDIT.SECOND_OPERATOR_NEEDED": ("Another operator has to confirm", "Un autre opérateur doit confirmer"),
+    "AUDIT.OTHER_INCIDENT": ("It is about another incident", "Il s'agit d'un autre incident"),
     "AUDIT.LEAF_NOT_FOUND": (
         "The signed tree has no such leaf",
         "L'arbre signé ne contient pas cette feuille",
@@ -153,6 +175,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "AUDIT.LINK_INVALID": ("This is no valid link to an export", "Ce lien vers un export n'est pas valable"),
     "AUDIT.LINK_EXPIRED": ("The link has expired", "Le lien a expiré"),
     "AUDIT.RANGE_EMPTY": ("The range holds no time", "La période est vide"),
+    "AUDIT.HOLD_EMPTY": ("The legal hold would hold nothing", "La conservation légale ne couvrirait rien"),
     "AUDIT.HOLD_NOT_FOUND": ("There is no such legal hold", "Cette conservation légale n'existe pas"),
     "AUDIT.HOLD_RELEASED": (
         "The legal hold was released before",

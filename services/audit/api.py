@@ -12,6 +12,7 @@ from chassis.db import Database
 from chassis.guards import needs
 from contracts.capabilities import Capability
 from contracts.claims import Claims
+from services.audit.keeping.bundles.reading import Reader
 from services.audit.log import proofs, store
 from services.audit.log.note import Signer
 
@@ -79,16 +80,16 @@ def proof_out(checkpoint: store.StoredCheckpoint, hashes: list[bytes]) -> ProofO
     )
 
 
-def router(database: Database, signer: Signer, authenticate: Authenticate) -> APIRouter:
+def router(database: Database, signer: Signer, authenticate: Authenticate, reader: Reader) -> APIRouter:
     """The routes of audit. Another tenant's log is answered as one that does not exist."""
     routes = APIRouter(prefix="/v1", tags=["audit"])
 
-    reader = needs(authenticate, Capability.AUDIT_READ)
+    caller = needs(authenticate, Capability.AUDIT_READ)
 
     @routes.get("/tenants/{tenant_id}/audit/records")
     async def records(
         tenant_id: UUID,
-        claims: Annotated[Claims, reader],
+        claims: Annotated[Claims, caller],
         first: Annotated[int, Query(ge=0, le=LAST_LEAF)] = 0,
         page_size: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         record_id: UUID | None = None,
@@ -98,12 +99,12 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
             if record_id is not None:
                 row = await store.record_of_id(tx, tenant_id, record_id)
                 return RecordsOut(records=[record_out(row)] if row else [], next=None)
-            rows = await store.records_from(tx, tenant_id, first, page_size)
+            rows = await reader.rows_from(tx, tenant_id, first, page_size)
         following = first + page_size if len(rows) == page_size else None
         return RecordsOut(records=[record_out(row) for row in rows], next=following)
 
     @routes.get("/tenants/{tenant_id}/audit/checkpoint", response_class=Response)
-    async def checkpoint(tenant_id: UUID, claims: Annotated[Claims, reader]) -> Response:
+    async def checkpoint(tenant_id: UUID, claims: Annotated[Claims, caller]) -> Response:
         """The signed head of the log as a C2SP checkpoint: origin, size, root, signature."""
         async with database.reading(tenant_id) as tx:
             signed = await proofs.signed_head(tx, tenant_id)
@@ -111,7 +112,7 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
 
     @routes.get("/tenants/{tenant_id}/audit/inclusion")
     async def inclusion(
-        tenant_id: UUID, claims: Annotated[Claims, reader], leaf: Annotated[int, Query(ge=0)]
+        tenant_id: UUID, claims: Annotated[Claims, caller], leaf: Annotated[int, Query(ge=0)]
     ) -> ProofOut:
         """That the record at `leaf` is in the log: the path from it to the root of the checkpoint that comes along."""
         async with database.reading(tenant_id) as tx:
@@ -119,7 +120,7 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
 
     @routes.get("/tenants/{tenant_id}/audit/consistency")
     async def consistency(
-        tenant_id: UUID, claims: Annotated[Claims, reader], tree_size: Annotated[int, Query(ge=1)]
+        tenant_id: UUID, claims: Annotated[Claims, caller], tree_size: Annotated[int, Query(ge=1)]
     ) -> ProofOut:
         """That the log of `tree_size` records is the beginning of the one in the checkpoint: nothing was changed since."""
         async with database.reading(tenant_id) as tx:

@@ -9,11 +9,22 @@ from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
 from chassis.inbox import InboxSettings
+from chassis.pages import PageTokens
 from chassis.runtime import Service
 from contracts.subjects import STREAMS
 from services.audit import api
 from services.audit.consumers import sequencer
+from services.audit.exports import api as exports_api
+from services.audit.exports.files import ExportFolder
+from services.audit.exports.jobs import Expiry, Exporter
+from services.audit.exports.links import Links
+from services.audit.gaps import api as gaps_api
 from services.audit.gaps.book import GapBook
+from services.audit.gaps.lock_actions import Reconciler
+from services.audit.keeping.bundles.files import BundleFolder
+from services.audit.keeping.bundles.reading import Reader
+from services.audit.keeping.bundles.sealing import Keeper
+from services.audit.keeping.holds import api as holds_api
 from services.audit.log.checkpoints import Checkpoints
 from services.audit.log.months import Months
 from services.audit.log.note import Signer
@@ -29,21 +40,59 @@ def compose(settings: Settings) -> Service:
     database, bus = connect(SERVICE, settings, MIGRATIONS)
     key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(settings.signing_key.get_secret_value()))
     signer = Signer(settings.signing_name, key)
-    gaps = GapBook(database, clock, seconds=settings.gap_seconds)
+    gaps = GapBook(
+        database,
+        clock,
+        seconds=settings.gap_seconds,
+        is_listening=lambda: bus.is_connected,
+        patience=settings.gap_patience,
+    )
     shared = backbone(
         SERVICE,
         settings,
         clock,
         database,
         bus,
-        hears=dict.fromkeys(STREAMS.values(), sequencer(clock)),
+        hears=dict.fromkeys(STREAMS.values(), sequencer(clock, settings.lock_patience)),
         inbox=InboxSettings(max_batch=settings.max_batch),
         on_gap=gaps.note,
     )
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
     )
+    authenticate = Authenticate(shared.verifier)
+    reconciler = Reconciler(database, clock, every=settings.gap_seconds)
+    secret = settings.page_token_key.get_secret_value().encode()
+    tokens = PageTokens(secret)
+    export_files = ExportFolder(settings.export_folder)
+    bundle_files = BundleFolder(settings.bundle_folder)
+    links = Links(secret, settings.public_origin)
     return shared.service(
-        [api.router(database, signer, Authenticate(shared.verifier))],
-        [checkpoints, gaps, Months(database, clock)],
+        [
+            api.router(database, signer, authenticate, Reader(bundle_files)),
+            gaps_api.router(database, authenticate, clock),
+            exports_api.router(database, authenticate, clock, tokens, links, export_files),
+            holds_api.router(database, authenticate, clock, tokens),
+        ],
+        [
+            checkpoints,
+            gaps,
+            reconciler,
+            Months(database, clock),
+            Exporter(database, clock, told_to_writers(settings), at_once=settings.exports_at_once),
+            Expiry(database, export_files, clock),
+            Keeper(database, bundle_files, signer, clock),
+        ],
     )
+
+
+def told_to_writers(settings: Settings) -> dict[str, str]:
+    """What the process that writes an export needs of the settings."""
+    return {
+        "database_url": settings.database_url.get_secret_value(),
+        "worker_database_url": settings.worker_database_url.get_secret_value(),
+        "signing_key": settings.signing_key.get_secret_value(),
+        "signing_name": settings.signing_name,
+        "export_folder": str(settings.export_folder),
+        "bundle_folder": str(settings.bundle_folder),
+    }

@@ -1,10 +1,12 @@
 """Events in: every event of every stream becomes a leaf, except what would feed the log on itself."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 
 from chassis.clock import Clock
 from chassis.db import Tx
 from contracts.envelope import Message
+from services.audit.gaps import lock_actions
 from services.audit.log.sequencer import append
 from services.audit.records.entry import record_of
 
@@ -15,11 +17,14 @@ def is_record(message: Message) -> bool:
     return not any(part in message.envelope.type for part in NEVER_RECORDS)
 
 
-def sequencer(clock: Clock) -> Callable[[Tx, Sequence[Message]], Awaitable[None]]:
-    """The batch function of audit's inbox."""
+def sequencer(
+    clock: Clock, lock_patience: timedelta = timedelta(seconds=60)
+) -> Callable[[Tx, Sequence[Message]], Awaitable[None]]:
+    """The batch function of audit's inbox. `lock_patience`: until the outcome of a lock action is overdue."""
 
     async def take(tx: Tx, messages: Sequence[Message]) -> None:
         if records := [record_of(message) for message in messages if is_record(message)]:
-            await append(tx, records, clock.now())
+            await append(tx, records, clock.now(), claimed=True)
+            await lock_actions.observe(tx, messages, clock.now(), lock_patience)
 
     return take

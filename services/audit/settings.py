@@ -1,11 +1,13 @@
 """Settings of audit, from the environment (prefix TENANTRY_AUDIT_)."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
+from services.audit.gaps.book import Patience
 
 
 class Settings(ServiceSettings):
@@ -28,5 +30,21 @@ class Settings(ServiceSettings):
     max_batch: int = Field(default=500, ge=1, le=5000)
     checkpoint_seconds: float = Field(default=1.0, gt=0)
     checkpoint_batch: int = Field(default=500, ge=1, le=5000)
+    gap_alarm_seconds: float = Field(default=30.0, gt=0)
+    """A hole that no replay has filled by then is a page."""
+    silence_seconds: float = Field(default=90.0, gt=0)
+    """So is a source of which nothing was heard for so long, while we listened; heartbeats come every 30 s."""
+    lock_outcome_seconds: float = Field(default=60.0, gt=0)
+    """A lock action without an outcome by then is warned of, and an outcome without the vendor's report of it."""
     gap_seconds: float = Field(default=5.0, gt=0)
     """How often the book of gaps is held against what has arrived."""
+
+    @property
+    def gap_patience(self) -> Patience:
+        """Before an alarm."""
+        return Patience(timedelta(seconds=self.gap_alarm_seconds), timedelta(seconds=self.silence_seconds))
+
+    @property
+    def lock_patience(self) -> timedelta:
+        """Before a warning."""
+        return timedelta(seconds=self.lock_outcome_seconds)

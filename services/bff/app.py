@@ -29,6 +29,8 @@ from services.bff.feed_reader import FeedReader
 from services.bff.hub import Hub
 from services.bff.lag import events_behind
 from services.bff.listener import StreamListener
+from services.bff.locks import halts
+from services.bff.locks.composed import Locks
 from services.bff.mutations import Mutations
 from services.bff.projector import project
 from services.bff.sessions import api as sessions
@@ -57,7 +59,7 @@ def compose(settings: Settings) -> Service:
         clock,
         database,
         bus,
-        hears={"REGISTRY": project, "SYNC": project, "BFF": project},
+        hears={"REGISTRY": project, "SYNC": project, "BFF": project, "AUDIT": halts.hear},
         lanes=[Lane("feed", FEED)],
     )
     watched = Watched(Bucket(bus, bucket.STREAM, bucket.PREFIX), database, clock)
@@ -88,21 +90,23 @@ def compose(settings: Settings) -> Service:
     snapshots = bootstrap.Snapshots(database, directory, settings.limits)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
     to_sync = http_client(base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=SYNC_SECONDS)
+    locks = Locks(database, bus, clock, switches, settings)
     routers: list[APIRouter] = [
         sessions.router(mutations, admit, clock, settings, switches, partial(events_behind, hub)),
         bootstrap.router(admit, snapshots, clock, switches, reader.cursor),
         devices.router(database, admit, clock, page_tokens, settings.limits.interval),
         sync.router(mutations, admit, to_sync),
         polling.router(streams, admit, settings),
+        locks.router(mutations, admit),
     ]
     limits = SessionLimits(database, clock, settings.limits, every=settings.limits_seconds)
     for_streams = settings.drain_seconds * DRAIN_SHARE
     listener = StreamListener(streams, settings.host, settings.stream_port, for_streams)
     return shared.service(
         routers,
-        [watched, directory.news, reader, controls, limits, mutations],
+        [watched, directory.news, reader, controls, limits, mutations, *locks.parts],
         [listener],
-        [to_sync.aclose, directory.close],
+        [to_sync.aclose, directory.close, locks.close],
         pages(settings.stream_origin),
         says=says_nonce(door.nonce),
     )

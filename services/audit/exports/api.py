@@ -19,7 +19,7 @@ from chassis.pages import Paged, PageTokens
 from chassis.problems import language_of
 from contracts.capabilities import DEMO_TENANT_ID, Capability
 from contracts.claims import Claims
-from services.audit.errors import DemoNotExported, LinkExpired
+from services.audit.exports.errors import DemoNotExported, LinkExpired
 from services.audit.exports import operations as exports
 from services.audit.exports.files import ExportFiles
 from services.audit.exports.links import Links

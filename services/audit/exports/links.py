@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from chassis.proof_keys import b64url, b64url_bytes
-from services.audit.errors import LinkExpired, LinkInvalid
+from services.audit.exports.errors import LinkExpired, LinkInvalid
 
 MAC_BYTES = 32
 BODY_BYTES = 16 + 16 + 8

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from chassis.db import ReadTx, Tx, load_queries, rows
 from chassis.ids import uuid7
-from services.audit.errors import EmptyLog, ExportNotFound, LinkExpired, RangeEmpty, TooManyExports
+from services.audit.errors import EmptyLog
+from services.audit.exports.errors import ExportNotFound, LinkExpired, RangeEmpty, TooManyExports
 from services.audit.exports.files import key_of
 from services.audit.exports.model import MOST_UNFINISHED, Export, Wanted
 from services.audit.log.sequencer import append

@@ -15,6 +15,8 @@ LARGEST_INTEGER = 2**53 - 1
 DEEPEST = 128
 """The encoder gives up at 254, and a body stands inside a leaf."""
 
+NOT_JSON = object()
+
 
 class NotCanonical(ValueError):
     """The value lies outside the restriction; the message names the place as a JSON pointer."""
@@ -22,8 +24,27 @@ class NotCanonical(ValueError):
 
 def canonical(value: Any) -> bytes:
     """The canonical bytes of `value`. Raises NotCanonical."""
-    check(value)
+    if not is_canonical(value):
+        check(value)
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def is_canonical(value: Any, depth: int = 0) -> bool:
+    """Whether `check` would find nothing. It names no place and is several times faster, as every leaf goes through it."""
+    kind = type(value)
+    if kind is dict:
+        for key in value:
+            if type(key) is not str or not key.isascii():
+                return False
+        value, kind = value.values(), list
+    if kind is list:
+        for part in value:
+            if type(part) is not str and part is not None and not is_canonical(part, depth + 1):
+                return False
+        return depth <= DEEPEST
+    if kind is int:
+        return bool(-LARGEST_INTEGER <= value <= LARGEST_INTEGER)
+    return kind is str or kind is bool or value is None
 
 
 def check(value: Any, pointer: str = "", depth: int = 0) -> None:
@@ -57,7 +78,8 @@ def embed(data: bytes) -> dict[str, Any]:
     """An event's body for a leaf: as JSON where that is canonical, else its bytes in base64. Nothing is refused."""
     try:
         body = orjson.loads(data)
-        check(body, depth=1)
-    except (orjson.JSONDecodeError, NotCanonical):
-        return {"data_base64": base64.b64encode(data).decode()}
-    return {"data": body}
+    except orjson.JSONDecodeError:
+        body = NOT_JSON
+    if is_canonical(body, depth=1):
+        return {"data": body}
+    return {"data_base64": base64.b64encode(data).decode()}

@@ -52,24 +52,45 @@ def edge(size: int) -> list[tuple[int, int]]:
     return places
 
 
-def append(size: int, tiles: Tiles, leaves: Sequence[bytes]) -> Tiles:
+def extend(size: int, tiles: Tiles, leaves: Sequence[bytes]) -> Tiles:
     """The tiles that change when `leaves` (leaf hashes) follow `size` earlier ones; `tiles` holds the right edge."""
     changed: Tiles = {}
     level, fresh, count = 0, list(leaves), size
     while fresh:
         finished: list[bytes] = []
-        for piece in fresh:
-            place = (level, count // TILE_WIDTH)
-            if count % TILE_WIDTH == 0:
-                changed[place] = b""
-            elif place not in changed:
-                changed[place] = tiles[place]
-            changed[place] += piece
-            count += 1
+        start = 0
+        while start < len(fresh):
+            place, offset = (level, count // TILE_WIDTH), count % TILE_WIDTH
+            piece = fresh[start : start + TILE_WIDTH - offset]
+            changed[place] = (tiles[place] if offset else b"") + b"".join(piece)
+            start, count = start + len(piece), count + len(piece)
             if count % TILE_WIDTH == 0:
                 finished.append(subtree_root(split(changed[place])))
         level, fresh, count = level + 1, finished, size >> (TILE_HEIGHT * (level + 1))
     return changed
+
+
+def grow(size: int, frontier: Sequence[bytes], leaves: Sequence[bytes]) -> list[bytes]:
+    """The compact range after `leaves` (leaf hashes) follow: the roots of the complete subtrees, largest first."""
+    nodes = list(frontier)
+    for leaf in leaves:
+        node, left = leaf, size
+        while left & 1:
+            node = sha256(b"\x01" + nodes.pop() + node).digest()  # node_hash, without the call
+            left >>= 1
+        nodes.append(node)
+        size += 1
+    return nodes
+
+
+def root_of(frontier: Sequence[bytes]) -> bytes:
+    """The tree head MTH(D[n]) of RFC 6962 §2.1 from the compact range of its n leaves."""
+    if not frontier:
+        return EMPTY_ROOT
+    head = frontier[-1]
+    for node in reversed(frontier[:-1]):
+        head = node_hash(node, head)
+    return head
 
 
 def node_reader(tiles: Tiles) -> NodeAt:
@@ -93,17 +114,6 @@ def spine(size: int) -> list[tuple[int, int]]:
             parts.append((height, start >> height))
             start += 1 << height
     return parts
-
-
-def root(size: int, node_at: NodeAt) -> bytes:
-    """The tree head MTH(D[size]), RFC 6962 §2.1."""
-    if size == 0:
-        return EMPTY_ROOT
-    nodes = [node_at(height, index) for height, index in spine(size)]
-    head = nodes.pop()
-    while nodes:
-        head = node_hash(nodes.pop(), head)
-    return head
 
 
 def range_root(start: int, end: int, node_at: NodeAt) -> bytes:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from chassis.db import ReadTx
 from services.audit.errors import EmptyLog, LeafNotFound
-from services.audit.log import merkle, store
+from services.audit.log import merkle, store, tiles
 
 
 async def prove_inclusion(
@@ -15,8 +15,8 @@ async def prove_inclusion(
     if not 0 <= index < checkpoint.size:
         raise LeafNotFound(f"leaf {index} is not in the signed tree of {checkpoint.size} leaves")
     places = merkle.inclusion_places(index, 0, checkpoint.size)
-    tiles = await store.tiles_at(tx, tenant_id, merkle.tiles_of_proof(places))
-    return checkpoint, merkle.inclusion_proof(index, checkpoint.size, merkle.node_reader(tiles))
+    found = await tiles.read(tx, tenant_id, merkle.tiles_of_proof(places))
+    return checkpoint, merkle.inclusion_proof(index, checkpoint.size, merkle.node_reader(found))
 
 
 async def prove_consistency(
@@ -27,8 +27,8 @@ async def prove_consistency(
     if not 0 < old <= checkpoint.size:
         raise LeafNotFound(f"the signed tree has {checkpoint.size} leaves; ask for a size from 1 to that")
     places = merkle.consistency_places(old, 0, checkpoint.size, True)
-    tiles = await store.tiles_at(tx, tenant_id, merkle.tiles_of_proof(places))
-    return checkpoint, merkle.consistency_proof(old, checkpoint.size, merkle.node_reader(tiles))
+    found = await tiles.read(tx, tenant_id, merkle.tiles_of_proof(places))
+    return checkpoint, merkle.consistency_proof(old, checkpoint.size, merkle.node_reader(found))
 
 
 async def signed_head(tx: ReadTx, tenant_id: UUID) -> store.StoredCheckpoint:

@@ -1,13 +1,30 @@
 -- name: add_heads(tenant_ids, root, at)!
 -- Trees that are new to us, so that there is a row to lock.
-insert into tree_head (tenant_id, size, root, received_at)
-select unnest(:tenant_ids::uuid[]), 0, :root::bytea, :at::timestamptz
+insert into tree_head (tenant_id, size, root, frontier, received_at, tile_began_at)
+select unnest(:tenant_ids::uuid[]), 0, :root::bytea, '', :at::timestamptz, :at
 on conflict do nothing;
 
 -- name: lock_heads(tenant_ids)
--- In one order for everybody, so that two sequencers wait instead of deadlock.
-select tenant_id, size, root, received_at from tree_head
+-- In one order for everybody, so that two appenders wait instead of deadlock.
+select tenant_id, size, root, frontier, received_at, tile_began_at from tree_head
 where tenant_id = any (:tenant_ids::uuid[]) order by tenant_id for update;
+
+-- name: known_records(tenant_ids, record_ids, since)
+select found.tenant_id, found.record_id, found.leaf_index
+from unnest(:tenant_ids::uuid[], :record_ids::uuid[]) as wanted (tenant_id, record_id)
+cross join lateral (
+    select tenant_id, record_id, leaf_index from audit_event
+    where audit_event.record_id = wanted.record_id and audit_event.tenant_id = wanted.tenant_id
+      and received_at >= :since::timestamptz
+    limit 1
+) as found;
+
+-- name: leaf_hashes(tenant_id, first, end)
+-- Of the last, partial tile: none of its leaves is older than its beginning, so older months are not looked at.
+select leaf_hash from audit_event
+where tenant_id = :tenant_id::uuid and leaf_index >= :first::bigint and leaf_index < :end::bigint
+  and received_at >= (select tile_began_at from tree_head where tenant_id = :tenant_id::uuid)
+order by leaf_index;
 
 -- name: tiles_at(tenant_id, levels, numbers)
 select tile.level, tile.number, tile.hashes
@@ -19,9 +36,11 @@ insert into tile (tenant_id, level, number, hashes)
 select * from unnest(:tenant_ids::uuid[], :levels::int[], :numbers::bigint[], :hashes::bytea[])
 on conflict (tenant_id, level, number) do update set hashes = excluded.hashes;
 
--- name: move_heads(tenant_ids, sizes, roots, at)!
-update tree_head set size = fresh.size, root = fresh.root, received_at = fresh.at, row_version = row_version + 1
-from unnest(:tenant_ids::uuid[], :sizes::bigint[], :roots::bytea[], :at::timestamptz[]) as fresh (tenant_id, size, root, at)
+-- name: move_heads(tenant_ids, sizes, roots, frontiers, at, tiles_began_at)!
+update tree_head set size = fresh.size, root = fresh.root, frontier = fresh.frontier, received_at = fresh.at,
+    tile_began_at = fresh.tile_began_at, row_version = row_version + 1
+from unnest(:tenant_ids::uuid[], :sizes::bigint[], :roots::bytea[], :frontiers::bytea[], :at::timestamptz[],
+            :tiles_began_at::timestamptz[]) as fresh (tenant_id, size, root, frontier, at, tile_began_at)
 where tree_head.tenant_id = fresh.tenant_id;
 
 -- name: heads_without_checkpoint(most)

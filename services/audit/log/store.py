@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from chassis.db import ReadTx, Tx, load_queries
+from services.audit.log.growth import Head
 from services.audit.log.merkle import EMPTY_ROOT, Tiles
 from services.audit.log.note import Checkpoint
 from services.audit.records.record import EXTRACTED, Leaf, extracted
@@ -26,16 +27,6 @@ LEAF_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The state of one tenant's tree."""
-
-    tenant_id: UUID
-    size: int
-    root: bytes
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class StoredCheckpoint:
     """A checkpoint as it was signed."""
 
@@ -48,8 +39,27 @@ class StoredCheckpoint:
 async def lock_heads(tx: Tx, tenant_ids: Iterable[UUID], at: datetime) -> list[Head]:
     """The heads of these trees, locked in order until the transaction ends; a tree new to us starts empty."""
     wanted = sorted(set(tenant_ids))
-    await queries.add_heads(tx, tenant_ids=wanted, root=EMPTY_ROOT, at=at)
-    return [Head(*row) async for row in queries.lock_heads(tx, tenant_ids=wanted)]
+    heads = [Head(*row) async for row in queries.lock_heads(tx, tenant_ids=wanted)]
+    if len(heads) < len(wanted):  # with all locks anew, so that they are taken in order
+        await queries.add_heads(tx, tenant_ids=wanted, root=EMPTY_ROOT, at=at)
+        heads = [Head(*row) async for row in queries.lock_heads(tx, tenant_ids=wanted)]
+    return heads
+
+
+async def known_records(
+    tx: ReadTx, wanted: Sequence[tuple[UUID, UUID]], since: datetime
+) -> list[tuple[UUID, UUID, int]]:
+    """(tree, record, leaf index) of those of `wanted` (tree, record) that were received from `since` on."""
+    rows = queries.known_records(
+        tx, tenant_ids=[tree for tree, _ in wanted], record_ids=[id_ for _, id_ in wanted], since=since
+    )
+    return [(row["tenant_id"], row["record_id"], row["leaf_index"]) async for row in rows]
+
+
+async def leaf_hashes(tx: ReadTx, tenant_id: UUID, first: int, end: int) -> list[bytes]:
+    """The hashes of the leaves first…end-1 on the right edge of a tree."""
+    rows = queries.leaf_hashes(tx, tenant_id=tenant_id, first=first, end=end)
+    return [bytes(row["leaf_hash"]) async for row in rows]
 
 
 async def tiles_at(tx: ReadTx, tenant_id: UUID, places: Iterable[tuple[int, int]]) -> Tiles:
@@ -76,7 +86,9 @@ async def move_heads(tx: Tx, heads: Sequence[Head]) -> None:
         tenant_ids=[head.tenant_id for head in heads],
         sizes=[head.size for head in heads],
         roots=[head.root for head in heads],
+        frontiers=[head.frontier for head in heads],
         at=[head.received_at for head in heads],
+        tiles_began_at=[head.tile_began_at for head in heads],
     )
 
 

@@ -3,7 +3,31 @@ drop function make_audit_months(date), guard_audit_partition(text);
 drop trigger append_only on tile;
 drop trigger append_only on tree_head;
 drop trigger append_only on checkpoint;
+drop trigger grows_only on tile;
+drop trigger grows_only on tree_head;
+drop function refuse_shrinking_tiles(), refuse_shrinking_heads();
 truncate tile, tree_head, checkpoint;
+alter table tree_head drop column frontier, drop column tile_began_at;
+
+create function refuse_shrinking_tile() returns trigger language plpgsql as $$
+begin
+    if (new.tenant_id, new.level, new.number) <> (old.tenant_id, old.level, old.number) then
+        raise exception 'a tile keeps its place' using errcode = 'insufficient_privilege';
+    end if;
+    if length(new.hashes) < length(old.hashes) or substring(new.hashes from 1 for length(old.hashes)) <> old.hashes then
+        raise exception 'a tile only grows at its end' using errcode = 'insufficient_privilege';
+    end if;
+    return new;
+end $$;
+create trigger grows_only before update on tile for each row execute function refuse_shrinking_tile();
+create function refuse_shrinking_head() returns trigger language plpgsql as $$
+begin
+    if new.tenant_id <> old.tenant_id or new.size <= old.size or new.received_at < old.received_at then
+        raise exception 'a tree head only grows' using errcode = 'insufficient_privilege';
+    end if;
+    return new;
+end $$;
+create trigger grows_only before update on tree_head for each row execute function refuse_shrinking_head();
 
 create table record (
     tenant_id         uuid        not null,

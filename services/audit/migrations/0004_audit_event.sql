@@ -9,6 +9,11 @@ drop trigger no_truncate on checkpoint;
 truncate tile, tree_head, checkpoint;
 drop table record;
 
+-- The compact range of a tree, so that it grows without reading tiles; and from when on its last leaves must be looked for.
+alter table tree_head
+    add column frontier bytea not null check (length(frontier) = 32 * bit_count(size::bit(64))),
+    add column tile_began_at timestamptz not null;
+
 create table audit_event (
     tenant_id        uuid        not null,
     leaf_index       bigint      not null check (leaf_index >= 0),
@@ -87,6 +92,35 @@ create trigger append_only before update or delete or truncate on checkpoint
     for each statement execute function refuse_change();
 create trigger append_only before delete or truncate on tile for each statement execute function refuse_change();
 create trigger append_only before delete or truncate on tree_head for each statement execute function refuse_change();
+
+-- A tile keeps its hashes and a head never goes back; once per statement, not per row.
+drop trigger grows_only on tile;
+drop trigger grows_only on tree_head;
+drop function refuse_shrinking_tile(), refuse_shrinking_head();
+create function refuse_shrinking_tiles() returns trigger language plpgsql as $$
+begin
+    if exists (
+        select 1 from before left join after using (tenant_id, level, number)
+        where after.hashes is null or substring(after.hashes from 1 for length(before.hashes)) <> before.hashes
+    ) then
+        raise exception 'a tile keeps its place and only grows at its end' using errcode = 'insufficient_privilege';
+    end if;
+    return null;
+end $$;
+create trigger grows_only after update on tile referencing old table as before new table as after
+    for each statement execute function refuse_shrinking_tiles();
+create function refuse_shrinking_heads() returns trigger language plpgsql as $$
+begin
+    if exists (
+        select 1 from before left join after using (tenant_id)
+        where after.size is null or after.size <= before.size or after.received_at < before.received_at
+    ) then
+        raise exception 'a tree head only grows' using errcode = 'insufficient_privilege';
+    end if;
+    return null;
+end $$;
+create trigger grows_only after update on tree_head referencing old table as before new table as after
+    for each statement execute function refuse_shrinking_heads();
 
 alter table audit_event enable row level security;
 alter table audit_event force row level security;

@@ -40,6 +40,7 @@ def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str) -> Settings:
         "signing_key": base64.b64encode(bytes(range(32))).decode(),
         "checkpoint_seconds": 0.1,
         "gap_seconds": 0.2,
+        "gap_alarm_seconds": 1,
         "drain_seconds": 2,
     }
     return Settings(**given)

@@ -11,6 +11,8 @@ REASONS = {
     "feed_relay": "position of the feed's relay",
     "source_progress": "which numbers of a source arrived",
     "gap": "numbers of a source that did not arrive, no content",
+    "lock_halt": "halts of lock actions hold for all tenants",
+    "lock_report_cursor": "how far a vendor's log was read",
     "product": "the catalogue is the platform's",
     "erp_item": "the mapping of ERP items is the platform's",
     "sales_order": "orders are looked up before their tenant is known; written by the registry alone",

@@ -38,15 +38,15 @@ def grow(entries: list[bytes], batch: int) -> merkle.Tiles:
     for start in range(0, len(entries), batch):
         leaves = [merkle.leaf_hash(entry) for entry in entries[start : start + batch]]
         edge = {place: tiles[place] for place in merkle.edge(start)}
-        tiles |= merkle.append(start, edge, leaves)
+        tiles |= merkle.extend(start, edge, leaves)
     return tiles
 
 
 def test_the_reference_roots_are_met() -> None:
     tiles = grow(LEAVES, 1)
-    assert merkle.root(0, merkle.node_reader({})) == hashlib.sha256(b"").digest()
+    assert merkle.root_of(merkle.grow(0, [], [])) == hashlib.sha256(b"").digest()
     for size, expected in enumerate(ROOTS, 1):
-        assert merkle.root(size, merkle.node_reader(tiles)).hex() == expected
+        assert merkle.range_root(0, size, merkle.node_reader(tiles)).hex() == expected
 
 
 @settings(max_examples=40, deadline=None)
@@ -54,16 +54,18 @@ def test_the_reference_roots_are_met() -> None:
 def test_the_root_does_not_depend_on_how_the_tree_grew(size: int, batch: int) -> None:
     entries = [str(i).encode() for i in range(size)]
     tiles = grow(entries, batch)
-    assert merkle.root(size, merkle.node_reader(tiles)) == independent.root_of(
-        [*map(merkle.leaf_hash, entries)]
-    )
+    leaves = [*map(merkle.leaf_hash, entries)]
+    expected = independent.root_of(leaves)
+    assert merkle.range_root(0, size, merkle.node_reader(tiles)) == expected
+    frontier = merkle.grow(0, [], leaves[:batch])
+    assert merkle.root_of(merkle.grow(min(batch, size), frontier, leaves[batch:])) == expected
 
 
 def test_two_levels_of_full_tiles_are_met() -> None:
     entries = [str(i).encode() for i in range(66_000)]
     tiles = grow(entries, 5_000)
     assert max(level for level, _ in tiles) == 2
-    assert merkle.root(66_000, merkle.node_reader(tiles)) == independent.root_of(
+    assert merkle.range_root(0, 66_000, merkle.node_reader(tiles)) == independent.root_of(
         [*map(merkle.leaf_hash, entries)]
     )
 
@@ -79,7 +81,7 @@ def test_every_inclusion_proof_verifies_and_a_wrong_leaf_does_not(data: st.DataO
         {place: tiles[place] for place in merkle.tiles_of_proof(merkle.inclusion_places(index, 0, size))}
     )
     proof = merkle.inclusion_proof(index, size, reader)
-    head = merkle.root(size, merkle.node_reader(tiles))
+    head = merkle.range_root(0, size, merkle.node_reader(tiles))
     assert independent.root_from_inclusion(merkle.leaf_hash(entries[index]), index, size, proof) == head
     assert independent.root_from_inclusion(merkle.leaf_hash(b"another"), index, size, proof) != head
 
@@ -94,11 +96,11 @@ def test_every_consistency_proof_verifies_and_a_rewritten_history_does_not(data:
     reader = merkle.node_reader({place: tiles[place] for place in merkle.tiles_of_proof(places)})
     proof = merkle.consistency_proof(old, size, reader)
     everything = merkle.node_reader(tiles)
-    before, after = merkle.root(old, everything), merkle.root(size, everything)
+    before, after = merkle.range_root(0, old, everything), merkle.range_root(0, size, everything)
     assert independent.is_consistent(old, size, before, after, proof)
     rewritten = grow([b"edited", *(str(i).encode() for i in range(1, old))], 300)
     assert not independent.is_consistent(
-        old, size, merkle.root(old, merkle.node_reader(rewritten)), after, proof
+        old, size, merkle.range_root(0, old, merkle.node_reader(rewritten)), after, proof
     )
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from services.audit.errors import BundleDamaged
+from services.audit.keeping.errors import BundleDamaged
 from services.audit.exports.files import sync
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from chassis.db import ReadTx, load_queries
-from services.audit.errors import BundleDamaged
+from services.audit.keeping.errors import BundleDamaged
 from services.audit.keeping.bundles.files import BundleFiles
 from services.audit.keeping.bundles.format import FrameDamaged, rows_of
 from services.audit.log.merkle import TILE_WIDTH

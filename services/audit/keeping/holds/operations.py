@@ -10,7 +10,7 @@ from chassis import outbox
 from chassis.db import ReadTx, Tx, load_queries
 from chassis.ids import uuid7
 from contracts.audit import HoldPlacedV1, HoldReleasedV1
-from services.audit.errors import Held, HoldNotFound, HoldReleased, RangeEmpty
+from services.audit.keeping.errors import Held, HoldEmpty, HoldNotFound, HoldReleased
 
 queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
 LOCK = "select pg_advisory_xact_lock(hashtextextended($1, 0))"
@@ -28,11 +28,11 @@ class Hold:
 
 
 async def place(tx: Tx, tenant_id: UUID, hold: Hold, by: str, now: datetime) -> dict[str, Any]:
-    """As the worker. The event is the record of it. Raises RangeEmpty."""
+    """As the worker. The event is the record of it. Raises HoldEmpty."""
     if hold.received_from and hold.received_to and hold.received_from >= hold.received_to:
-        raise RangeEmpty("received_from must come before received_to")
+        raise HoldEmpty("received_from must come before received_to")
     if hold.until and hold.until <= now:
-        raise RangeEmpty("until must lie in the future")
+        raise HoldEmpty("until must lie in the future")
     await lock(tx, tenant_id)
     hold_id = uuid7()
     await queries.place(

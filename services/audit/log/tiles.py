@@ -1,0 +1,63 @@
+"""Tiles as they are kept and as they are asked for (C2SP tlog-tiles).
+
+Complete tiles, and partial ones above the leaves, are rows. The partial tile of leaf hashes is not written with every
+batch: it is the leaf hashes of the last records.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from chassis.db import ReadTx
+from services.audit.log import store
+from services.audit.log.merkle import HASH_BYTES, TILE_WIDTH, Tiles
+
+LARGEST_ENTRY = 65_535
+"""An entry's length is a uint16 in an entry bundle."""
+LEVEL = re.compile(r"0|[1-9][0-9]?")
+NUMBER = re.compile(r"((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
+HIGHEST_LEVEL = 63
+
+
+async def read(tx: ReadTx, tenant_id: UUID, places: Iterable[tuple[int, int]]) -> Tiles:
+    """The tiles at these (level, number), as far as they have grown."""
+    wanted = sorted(set(places))
+    tiles = await store.tiles_at(tx, tenant_id, wanted)
+    for level, number in wanted:
+        if level == 0 and len(tiles.get((0, number), b"")) < TILE_WIDTH * HASH_BYTES:
+            known = tiles.get((0, number), b"")
+            first = number * TILE_WIDTH + len(known) // HASH_BYTES
+            fresh = await store.leaf_hashes(tx, tenant_id, first, (number + 1) * TILE_WIDTH)
+            if known or fresh:
+                tiles[(0, number)] = known + b"".join(fresh)
+    return tiles
+
+
+def bundle(entries: Sequence[bytes]) -> bytes:
+    """An entry bundle: each entry after its length as a big-endian uint16."""
+    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+
+
+def level_of(text: str) -> int | None:
+    """`<L>` of a path; None where it is none."""
+    return int(text) if LEVEL.fullmatch(text) and int(text) <= HIGHEST_LEVEL else None
+
+
+def place_of(text: str) -> tuple[int, int] | None:
+    """`<N>[.p/<W>]` of a path as (number, width); None where it is none."""
+    match = NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    digits, width = match[1].replace("x", "").replace("/", ""), int(match[2] or TILE_WIDTH)
+    number = int(digits)
+    if path_of(number) != match[1] or (match[2] and width >= TILE_WIDTH):
+        return None
+    return number, width
+
+
+def path_of(number: int) -> str:
+    """`<N>` of a path: three digits to an element, all but the last marked with an x."""
+    groups = [f"{number % 1000:03d}"]
+    while number := number // 1000:
+        groups.append(f"x{number % 1000:03d}")
+    return "/".join(reversed(groups))
