@@ -37,7 +37,7 @@ async def chronicle(
     relay = asyncio.create_task(
         Relay(registry, await bus("registry"), Lane("outbox", "REGISTRY"), SystemClock()).run()
     )
-    settings = settings_of(service_dsns("audit"), nats_server, "http://127.0.0.1:1")
+    settings = settings_of(service_dsns("audit"), nats_server, "http://127.0.0.1:1", tmp_path)
     audit = asyncio.create_task(compose(settings).run(stop))
     yield Chronicle(life, Log(admin, await database("audit")), await life.new_trial())
     stop.set()

@@ -19,8 +19,8 @@ from chassis.pages import Paged, PageTokens
 from chassis.problems import language_of
 from contracts.capabilities import DEMO_TENANT_ID, Capability
 from contracts.claims import Claims
-from services.audit.exports.errors import DemoNotExported, LinkExpired
 from services.audit.exports import operations as exports
+from services.audit.exports.errors import DemoNotExported, LinkExpired
 from services.audit.exports.files import ExportFiles
 from services.audit.exports.links import Links
 from services.audit.exports.model import Wanted
@@ -58,7 +58,9 @@ class NotInDemo(Guard):
 
     async def __call__(self, request: Request) -> Claims:
         claims = await self._authenticate(request)
-        if request.path_params.get("tenant_id") == str(DEMO_TENANT_ID) and is_known_to(claims, DEMO_TENANT_ID):
+        if request.path_params.get("tenant_id") == str(DEMO_TENANT_ID) and is_known_to(
+            claims, DEMO_TENANT_ID
+        ):
             raise DemoNotExported(
                 "everybody who looks at Tenantry is let into the demo tenant, so its log is not given away",
                 french="le client de démonstration est ouvert à tous les visiteurs : son journal n'est pas communiqué",

@@ -72,7 +72,12 @@ class Exporter:
         return 0
 
     async def _write(self, due: Due) -> None:
-        told = {**self._told, "tenant_id": due[0], "export_id": due[1], "at_once": self._at_once}
+        told = {
+            **self._told,
+            "tenant_id": str(due[0]),
+            "export_id": str(due[1]),
+            "at_once": self._at_once,
+        }
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", MODULE, stdin=asyncio.subprocess.PIPE
         )
@@ -106,9 +111,7 @@ class Expiry:
 
     name = "export-expiry"
 
-    def __init__(
-        self, database: Database, files: ExportFiles, clock: Clock, *, every: float = 60.0
-    ) -> None:
+    def __init__(self, database: Database, files: ExportFiles, clock: Clock, *, every: float = 60.0) -> None:
         self._database = database
         self._files = files
         self._clock = clock

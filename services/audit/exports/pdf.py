@@ -74,12 +74,10 @@ class Letters:
         """A character that the font lacks is written as its code point, which says more than an empty box."""
         if text.isascii() and text.isprintable():
             return text
-        return "".join(
-            c if c in self._widths and c.isprintable() else f"<U+{ord(c):04X}>" for c in text
-        )
+        return "".join(c if c in self._widths and c.isprintable() else f"<U+{ord(c):04X}>" for c in text)
 
     def _lines(self, text: str, width: float) -> list[str]:
-        """`text` in lines of at most `width` points, broken after a space or a sign where there is one; at most MOST_LINES."""
+        """`text` in at most MOST_LINES lines of `width` points each, broken after a space or a sign where there is one."""
         widths = self._widths
         found: list[str] = []
         line, used, breakable = 0, 0.0, 0
@@ -193,7 +191,12 @@ class Volume:
             x += width
         has_failed = outcome == "failed"
         self._text(
-            x, first, word(outcome, self._language), SIZE, BOLD if has_failed else FONT, ALARM if has_failed else FAINT
+            x,
+            first,
+            word(outcome, self._language),
+            SIZE,
+            BOLD if has_failed else FONT,
+            ALARM if has_failed else FAINT,
         )
 
     def _end_page(self) -> None:

@@ -31,9 +31,7 @@ async def range_proof(tx: ReadTx, tenant_id: UUID, first: int, end: int, size: i
     return [merkle.range_root(*place, merkle.node_reader(tiles)) for place in places]
 
 
-async def inclusion_proofs(
-    tx: ReadTx, tenant_id: UUID, leaves: list[int], size: int
-) -> list[dict[str, Any]]:
+async def inclusion_proofs(tx: ReadTx, tenant_id: UUID, leaves: list[int], size: int) -> list[dict[str, Any]]:
     """One line of `proofs/records.jsonl` per leaf: {"leaf", "hashes"}, hexadecimal, nearest first."""
     needed: set[tuple[int, int]] = set()
     for leaf in leaves:

@@ -51,9 +51,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Ce qui n'a jamais été transmis au journal ne peut pas y figurer.",
     ),
     "paper": (
-        "This document is for reading. The proof is in the other files of the ZIP: run “python verify.py” in its folder.",
-        "Ce document est fait pour être lu. La preuve est dans les autres fichiers du ZIP : lancez « python verify.py » "
-        "dans son dossier.",
+        "This document is for reading. The proof is in the other files of the ZIP: run “python verify.py”.",
+        "Ce document est fait pour être lu. La preuve est dans les autres fichiers du ZIP : lancez « python verify.py ».",
     ),
     "page": ("page {number}", "page {number}"),
     "number": ("No.", "N°"),

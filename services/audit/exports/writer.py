@@ -88,6 +88,7 @@ class Job:
         self._database = database
         self._locks = locks
         self._clock = clock
+        self._told = told
         self._place: Mapping[str, Any] = {"tenant_id": told.tenant_id, "export_id": told.export_id}
         self._files = ExportFolder(told.export_folder)
         self._reader = Reader(BundleFolder(told.bundle_folder))
@@ -102,7 +103,7 @@ class Job:
         if row["attempts"] > MOST_ATTEMPTS:
             await self._put_off("failed", "it was begun too often without coming to an end")
             return
-        export = exports.export_of(*self._place.values(), row)
+        export = exports.export_of(self._told.tenant_id, self._told.export_id, row)
         try:
             written = await self._write(export)
         except Exception as error:
@@ -129,7 +130,7 @@ class Job:
             version = await exports.queries.finish(
                 tx,
                 **self._place,
-                bytes=written.bytes,
+                bytes=written.size,
                 sha256=written.sha256,
                 records=written.records,
                 looked_at=written.looked_at,
@@ -143,7 +144,7 @@ class Job:
                     asked_by=export.asked_by,
                     language=export.language,
                     records=written.records,
-                    bytes=written.bytes,
+                    bytes=written.size,
                     is_range_complete=export.is_range_complete,
                     expires_at=now + LINK_VALID,
                 )

@@ -40,7 +40,7 @@ class Written:
     """A finished archive."""
 
     path: Path
-    bytes: int
+    size: int
     sha256: bytes
     records: int
     looked_at: int
@@ -89,7 +89,9 @@ class Writer:
             first = 0 if start is None else await self._reader.first_at(tx, export.tenant_id, start)
             end = await self._reader.first_at(tx, export.tenant_id, export.received_to)
         if first is None or end is None or not first <= end < checkpoint.size:
-            raise RuntimeError(f"the range {first}…{end} does not lie in the log of {checkpoint.size} records")
+            raise RuntimeError(
+                f"the range {first}…{end} does not lie in the log of {checkpoint.size} records"
+            )
         await bound(first, end)
         path = self._workplace / "export.zip"
         with closing(Archive(path, now)) as archive:
@@ -106,8 +108,8 @@ class Writer:
             )
             archive.add("manifest.json", manifest)
             archive.add("manifest.note", content.manifest_note(export, manifest, self._signer).encode())
-        bytes_, digest = await asyncio.to_thread(hash_of, path)
-        return Written(path, bytes_, digest, self._tally.records, self._tally.looked_at)
+        size, digest = await asyncio.to_thread(hash_of, path)
+        return Written(path, size, digest, self._tally.records, self._tally.looked_at)
 
     async def _checkpoint(self) -> store.StoredCheckpoint:
         """The first signed head that covers the request; heads are signed about once a second."""
@@ -199,11 +201,8 @@ class Writer:
                 name = content.pdf_name(number)
                 path = self._workplace / name
                 rows: Iterator[Any] = map(orjson.loads, islice(lines, pdf.ROWS))
-                await asyncio.to_thread(
-                    lambda path=path, cover=cover, rows=rows: pdf.Volume(
-                        path, language, content.title(language)
-                    ).write(cover, rows)
-                )
+                volume = pdf.Volume(path, language, content.title(language))
+                await asyncio.to_thread(volume.write, cover, rows)
                 archive.add_file(name, path)
         spool.unlink()
 

@@ -41,6 +41,6 @@ class Signer:
         return self.sign_text(checkpoint.body())
 
     def sign_text(self, body: str) -> str:
-        """A signed note of any text that ends in a newline; its first line says what it is, so that none passes for another."""
+        """A signed note of a text that ends in a newline. Its first line says what it is, lest one pass for another."""
         signature = base64.b64encode(self.key_id + self._key.sign(body.encode())).decode()
         return f"{body}\n— {self.name} {signature}\n"

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from services.audit.keeping.errors import BundleDamaged
 from services.audit.exports.files import sync
+from services.audit.keeping.errors import BundleDamaged
 
 
 class BundleFiles(Protocol):

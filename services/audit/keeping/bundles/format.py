@@ -1,7 +1,7 @@
 """The bytes of a bundle: one zstd frame (RFC 8878) per tile of 256 leaves, one after the other. Pure.
 
 A frame holds, after the length of the first part (4 bytes, big-endian): the entries as C2SP tlog-tiles bundles them (each
-after its length in 2 bytes), their leaf hashes (32 bytes each: the tile of level 0), and the columns of the records as JSON.
+after its length in 2 bytes), their leaf hashes (32 bytes each: the tile of level 0), and the records' columns as JSON.
 """
 
 import struct

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from chassis.db import ReadTx, load_queries
-from services.audit.keeping.errors import BundleDamaged
 from services.audit.keeping.bundles.files import BundleFiles
 from services.audit.keeping.bundles.format import FrameDamaged, rows_of
+from services.audit.keeping.errors import BundleDamaged
 from services.audit.log.merkle import TILE_WIDTH
 
 queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
