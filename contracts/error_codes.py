@@ -186,6 +186,7 @@ TITLES: dict[str, tuple[str, str]] = {
         "A sealed bundle of old records is damaged",
         "Un lot scellé d'anciens enregistrements est endommagé",
     ),
+    "AUDIT.TILE_NOT_FOUND": ("The signed tree has no such tile", "L'arbre signé n'a pas cette tuile"),
     "NOTIFIER.ENDPOINT_REFUSED": ("The address may not be called", "Cette adresse ne peut pas être appelée"),
     "NOTIFIER.ENDPOINT_NOT_FOUND": ("There is no such endpoint", "Ce point d'accès n'existe pas"),
 }

@@ -25,9 +25,13 @@ from services.audit.keeping.bundles.files import BundleFolder
 from services.audit.keeping.bundles.reading import Reader
 from services.audit.keeping.bundles.sealing import Keeper
 from services.audit.keeping.holds import api as holds_api
+from services.audit.log import api as log_api
+from services.audit.log.anchors import Anchors, WriteOnceFolder
 from services.audit.log.checkpoints import Checkpoints
+from services.audit.log.ledger import Ledger
 from services.audit.log.months import Months
 from services.audit.log.note import Signer
+from services.audit.log.receipts import Receipts
 from services.audit.settings import Settings
 
 SERVICE = "audit"
@@ -60,6 +64,15 @@ def compose(settings: Settings) -> Service:
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
     )
+    ledger = Ledger(
+        database,
+        signer,
+        Anchors(database, [WriteOnceFolder(settings.anchor_folder)] if settings.anchor_folder else []),
+        clock,
+        seconds=settings.anchor_seconds,
+        quiet_seconds=settings.quiet_seconds,
+    )
+    receipts = Receipts(database, bus, seconds=settings.receipt_seconds)
     authenticate = Authenticate(shared.verifier)
     reconciler = Reconciler(database, clock, every=settings.gap_seconds)
     secret = settings.page_token_key.get_secret_value().encode()
@@ -69,13 +82,16 @@ def compose(settings: Settings) -> Service:
     links = Links(secret, settings.public_origin)
     return shared.service(
         [
-            api.router(database, signer, authenticate, Reader(bundle_files)),
+            api.router(database, authenticate, Reader(bundle_files)),
+            log_api.router(database, signer, authenticate),
             gaps_api.router(database, authenticate, clock),
             exports_api.router(database, authenticate, clock, tokens, links, export_files),
             holds_api.router(database, authenticate, clock, tokens),
         ],
         [
             checkpoints,
+            ledger,
+            receipts,
             gaps,
             reconciler,
             Months(database, clock),

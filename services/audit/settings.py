@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
@@ -30,6 +31,14 @@ class Settings(ServiceSettings):
     max_batch: int = Field(default=500, ge=1, le=5000)
     checkpoint_seconds: float = Field(default=1.0, gt=0)
     checkpoint_batch: int = Field(default=500, ge=1, le=5000)
+    receipt_seconds: float = Field(default=2.0, gt=0)
+    """How long a request for a receipt waits for the signature; below the patience of who asks."""
+    anchor_folder: Path | None = None
+    """Where the ledger's heads are kept once and for all; on storage that who runs the database cannot change."""
+    anchor_seconds: float = Field(default=60.0, gt=0)
+    """How often the ledger takes in the checkpoints of the tenants that changed, and is anchored."""
+    quiet_seconds: float = Field(default=86_400.0, gt=0)
+    """How often it takes in the checkpoint of a tenant that did not."""
     gap_alarm_seconds: float = Field(default=30.0, gt=0)
     """A hole that no replay has filled by then is a page."""
     silence_seconds: float = Field(default=90.0, gt=0)
@@ -38,6 +47,12 @@ class Settings(ServiceSettings):
     """A lock action without an outcome by then is warned of, and an outcome without the vendor's report of it."""
     gap_seconds: float = Field(default=5.0, gt=0)
     """How often the book of gaps is held against what has arrived."""
+
+    @model_validator(mode="after")
+    def _is_anchored(self) -> Self:
+        if self.mode == "production" and self.anchor_folder is None:
+            raise ValueError("production needs ANCHOR_FOLDER: without it a rewritten log would go unnoticed")
+        return self
 
     @property
     def gap_patience(self) -> Patience:

@@ -100,6 +100,8 @@ class Environment:
                 "PAGE_TOKEN_KEY": self._secrets.page_tokens,
                 "EXPORT_FOLDER": str(self._folder / "audit" / "exports"),
                 "BUNDLE_FOLDER": str(self._folder / "audit" / "bundles"),
+                "ANCHOR_FOLDER": str(self._folder / "anchors"),
+                "ANCHOR_SECONDS": "5",
             },
             "notifier": {
                 "MAIL_FOLDER": str(self._folder / "mail"),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,7 @@ async def chronicle(
     bus: Callable[[str], Awaitable[Bus]],
     service_dsns: Callable[[str], ServiceDsns],
     nats_server: TestNats,
+    tmp_path: Path,
 ) -> AsyncIterator[Chronicle]:
     """The registry with its relay, and the whole of audit."""
     registry, stop = await database("registry"), asyncio.Event()

@@ -132,9 +132,13 @@ begin
     end if;
 end $$;
 
--- The size of the newest tree of a tenant that somebody outside can hold us to.
+-- The size of the newest tree of a tenant that an anchor covers: by its entry in the ledger; the ledger itself by its head.
 create function anchored_size(of_tenant uuid) returns bigint language sql stable as $$
-    select coalesce(max(size), 0) from checkpoint where tenant_id = of_tenant
+    select coalesce(case of_tenant
+        when '00000000-0000-0000-0000-000000000001' then (select max(tree_size) from anchor)
+        else (select max(size) from ledger_entry
+              where tenant_id = of_tenant and leaf_index < (select max(tree_size) from anchor))
+    end, 0)
 $$;
 
 -- What must hold before the leaves first … last of a tree may go; `tenantry.tenant_id` is that tree's tenant.
@@ -144,6 +148,13 @@ begin
     if (select coalesce(sum(end_leaf - first_leaf), 0) from audit_bundle
         where tenant_id = of_tenant and month = of_month and first_leaf >= first and end_leaf <= last + 1) <> last - first + 1 then
         raise exception 'unsealed: % of tenant % is not whole in bundles', of_month, of_tenant
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    -- The hashes of the last, partial tile are read from the records until the tile is written.
+    if (last + 1) % 256 <> 0 and not exists (
+        select 1 from tile where tile.tenant_id = of_tenant and tile.level = 0 and tile.number = last / 256
+            and length(tile.hashes) >= (last % 256 + 1) * 32) then
+        raise exception 'unsealed: the last hashes of % of tenant % are in no tile', of_month, of_tenant
             using errcode = 'object_not_in_prerequisite_state';
     end if;
     if anchored_size(of_tenant) <= last then

@@ -44,6 +44,7 @@ def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str, folder: Path) ->
         "bundle_folder": folder / "bundles",
         "checkpoint_seconds": 0.1,
         "gap_seconds": 0.2,
+        "anchor_seconds": 0.2,
         "gap_alarm_seconds": 1,
         "drain_seconds": 2,
     }

@@ -13,13 +13,14 @@ import asyncpg
 import structlog
 
 from chassis.clock import Clock
-from chassis.db import Database, ReadTx, rows
+from chassis.db import Database, ReadTx, Tx, rows
 from chassis.rounds import go_round
 from services.audit.keeping.bundles.files import BundleFiles
 from services.audit.keeping.bundles.format import MOST_LEAVES, frame_of
 from services.audit.keeping.bundles.reading import key_of, queries
 from services.audit.log.checkpoints import origin
-from services.audit.log.merkle import TILE_WIDTH
+from services.audit.log import store, tiles
+from services.audit.log.merkle import HASH_BYTES, TILE_WIDTH
 from services.audit.log.note import Signer
 
 log = structlog.get_logger(__name__)
@@ -117,6 +118,7 @@ class Keeper:
             )
             if told["leaves"] != piece.end - piece.first:
                 raise RuntimeError(f"{key}: {told['leaves']} records are there, so one is missing")
+            await self._keep_last_hashes(tx, piece)
             path = self._files.workplace(key)
             offsets, bytes_, digest = await self._write(tx, piece, path)
             self._files.put(key, path)
@@ -137,6 +139,16 @@ class Keeper:
                 sealed_at=now,
             )
         log.info("audit.bundle.sealed", bundle=key, bytes=bytes_)
+
+    async def _keep_last_hashes(self, tx: Tx, piece: Piece) -> None:
+        """The hashes of a tile that is not full are read from its records, which are about to leave the table."""
+        number, width = divmod(piece.end, TILE_WIDTH)
+        if width:
+            found = await tiles.read(tx, piece.tenant_id, [(0, number)])
+            kept = found[(0, number)][: width * HASH_BYTES]
+            known = await store.tiles_at(tx, piece.tenant_id, [(0, number)])
+            if len(known.get((0, number), b"")) < len(kept):
+                await store.put_tiles(tx, {piece.tenant_id: {(0, number): kept}})
 
     async def _write(self, tx: ReadTx, piece: Piece, path: Path) -> tuple[list[int], int, bytes]:
         """(offset of each frame, bytes, SHA-256); one tile is in memory at a time."""
