@@ -1,4 +1,4 @@
-"""What audit says: checkpoints of the log, gaps it saw."""
+"""What audit says: checkpoints of the log, gaps it saw, exports that are ready, legal holds."""
 
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -92,6 +92,55 @@ class PublisherTokenRevokedV1(PublisherTokenEvent):
     type: ClassVar = "audit.publisher_token.revoked.v1"
 
 
+class ExportReadyV1(Event):
+    """An export of a tenant's log can be fetched until `expires_at`; who asked for it is told where."""
+
+    type: ClassVar = "audit.export.ready.v1"
+    aggregate: ClassVar = "export"
+    aggregate_field: ClassVar = "export_id"
+
+    tenant_id: UUID
+    export_id: UUID
+    asked_by: str
+    language: str
+    """`en` or `fr`."""
+    records: int
+    bytes: int
+    is_range_complete: bool
+    """Whether the files prove that no record of the range is missing."""
+    expires_at: Time
+
+
+class HoldEvent(Event):
+    """An event about a legal hold: what it covers is neither erased nor dropped. Why it stands is told by audit alone."""
+
+    aggregate: ClassVar = "hold"
+    aggregate_field: ClassVar = "hold_id"
+
+    tenant_id: UUID
+    hold_id: UUID
+    received_from: Time | None
+    """The records received from then on; null: from the first one on."""
+    received_to: Time | None
+    """Those received before then; null: also all that come."""
+    subject: str | None
+    """The one person whose data is held; null: everybody's."""
+    until: Time | None
+    """When it ends by itself; null: never."""
+
+
+class HoldPlacedV1(HoldEvent):
+    """From now on nothing that the hold covers is erased or dropped."""
+
+    type: ClassVar = "audit.hold.placed.v1"
+
+
+class HoldReleasedV1(HoldEvent):
+    """Somebody released the hold; one that ended at `until` is not released."""
+
+    type: ClassVar = "audit.hold.released.v1"
+
+
 Cause = Literal["unrecorded_command", "gap", "operator"]
 """Why no lock may be told anything: a vendor reports a command without a record, a critical source has a gap, or somebody
 of our own staff says so.
@@ -152,6 +201,9 @@ EVENTS: tuple[type[Event], ...] = (
     SubjectErasedV1,
     PublisherTokenIssuedV1,
     PublisherTokenRevokedV1,
+    ExportReadyV1,
+    HoldPlacedV1,
+    HoldReleasedV1,
     LockActionsHaltedV1,
     LockActionsResumedV1,
     AuditSourceHeartbeatV1,

@@ -183,6 +183,27 @@ TITLES: dict[str, tuple[str, str]] = {
     "AUDIT.SEARCH_TOO_WIDE": ("The search is too wide", "La recherche est trop large"),
     "AUDIT.QUERY_REFUSED": ("The query is not understood", "La requête n'est pas comprise"),
     "AUDIT.REASON_REQUIRED": ("A reason is required", "Un motif est requis"),
+    "AUDIT.DEMO_NOT_EXPORTED": (
+        "The log of the demo tenant is not exported",
+        "Le journal du client de démonstration n'est pas exporté",
+    ),
+    "AUDIT.EXPORT_NOT_FOUND": ("There is no such export", "Cet export n'existe pas"),
+    "AUDIT.TOO_MANY_EXPORTS": ("Too many exports are under way", "Trop d'exports sont en cours"),
+    "AUDIT.LINK_INVALID": ("This is no valid link to an export", "Ce lien vers un export n'est pas valable"),
+    "AUDIT.LINK_EXPIRED": ("The link has expired", "Le lien a expiré"),
+    "AUDIT.RANGE_EMPTY": ("The range holds no time", "La période est vide"),
+    "AUDIT.HOLD_EMPTY": ("The legal hold would hold nothing", "La conservation légale ne couvrirait rien"),
+    "AUDIT.HOLD_NOT_FOUND": ("There is no such legal hold", "Cette conservation légale n'existe pas"),
+    "AUDIT.HOLD_RELEASED": (
+        "The legal hold was released before",
+        "La conservation légale a déjà été levée",
+    ),
+    "AUDIT.HELD": ("A legal hold keeps this", "Une conservation légale s'y oppose"),
+    "AUDIT.BUNDLE_DAMAGED": (
+        "A sealed bundle of old records is damaged",
+        "Un lot scellé d'anciens enregistrements est endommagé",
+    ),
+    "AUDIT.TILE_NOT_FOUND": ("The signed tree has no such tile", "L'arbre signé n'a pas cette tuile"),
     "NOTIFIER.ENDPOINT_REFUSED": ("The address may not be called", "Cette adresse ne peut pas être appelée"),
     "NOTIFIER.ENDPOINT_NOT_FOUND": ("There is no such endpoint", "Ce point d'accès n'existe pas"),
 }

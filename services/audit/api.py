@@ -1,10 +1,10 @@
-"""HTTP in: a tenant's records, its signed checkpoint, and the proofs that tie one to the other."""
+"""HTTP in: a tenant's records."""
 
 import base64
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from chassis.auth import Authenticate
@@ -12,8 +12,8 @@ from chassis.db import Database
 from chassis.guards import needs
 from contracts.capabilities import Capability
 from contracts.claims import Claims
-from services.audit.log import proofs, store
-from services.audit.log.note import Signer
+from services.audit.keeping.bundles.reading import Reader
+from services.audit.log import store
 
 MAX_PAGE = 200
 LAST_LEAF = 2**63 - 1
@@ -46,20 +46,6 @@ class RecordsOut(BaseModel):
     next: int | None
 
 
-class ProofOut(BaseModel):
-    """A proof against the signed checkpoint that comes with it; hashes in hexadecimal, nearest first."""
-
-    checkpoint: str
-    tree_size: int
-    hashes: list[str]
-
-
-class KeyOut(BaseModel):
-    """The verifier key of the checkpoints (C2SP signed-note)."""
-
-    verifier_key: str
-
-
 AS_THEY_ARE = set(RecordOut.model_fields) - {"received_at", "happened_at", "entry", "leaf_hash"}
 
 
@@ -73,22 +59,16 @@ def record_out(row: dict[str, Any]) -> RecordOut:
     )
 
 
-def proof_out(checkpoint: store.StoredCheckpoint, hashes: list[bytes]) -> ProofOut:
-    return ProofOut(
-        checkpoint=checkpoint.note, tree_size=checkpoint.size, hashes=[piece.hex() for piece in hashes]
-    )
-
-
-def router(database: Database, signer: Signer, authenticate: Authenticate) -> APIRouter:
+def router(database: Database, authenticate: Authenticate, reader: Reader) -> APIRouter:
     """The routes of audit. Another tenant's log is answered as one that does not exist."""
     routes = APIRouter(prefix="/v1", tags=["audit"])
 
-    reader = needs(authenticate, Capability.AUDIT_READ)
+    caller = needs(authenticate, Capability.AUDIT_READ)
 
     @routes.get("/tenants/{tenant_id}/audit/records")
     async def records(
         tenant_id: UUID,
-        claims: Annotated[Claims, reader],
+        claims: Annotated[Claims, caller],
         first: Annotated[int, Query(ge=0, le=LAST_LEAF)] = 0,
         page_size: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         record_id: UUID | None = None,
@@ -98,36 +78,8 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
             if record_id is not None:
                 row = await store.record_of_id(tx, tenant_id, record_id)
                 return RecordsOut(records=[record_out(row)] if row else [], next=None)
-            rows = await store.records_from(tx, tenant_id, first, page_size)
+            rows = await reader.rows_from(tx, tenant_id, first, page_size)
         following = first + page_size if len(rows) == page_size else None
         return RecordsOut(records=[record_out(row) for row in rows], next=following)
-
-    @routes.get("/tenants/{tenant_id}/audit/checkpoint", response_class=Response)
-    async def checkpoint(tenant_id: UUID, claims: Annotated[Claims, reader]) -> Response:
-        """The signed head of the log as a C2SP checkpoint: origin, size, root, signature."""
-        async with database.reading(tenant_id) as tx:
-            signed = await proofs.signed_head(tx, tenant_id)
-        return Response(signed.note, media_type="text/plain; charset=utf-8")
-
-    @routes.get("/tenants/{tenant_id}/audit/inclusion")
-    async def inclusion(
-        tenant_id: UUID, claims: Annotated[Claims, reader], leaf: Annotated[int, Query(ge=0)]
-    ) -> ProofOut:
-        """That the record at `leaf` is in the log: the path from it to the root of the checkpoint that comes along."""
-        async with database.reading(tenant_id) as tx:
-            return proof_out(*await proofs.prove_inclusion(tx, tenant_id, leaf))
-
-    @routes.get("/tenants/{tenant_id}/audit/consistency")
-    async def consistency(
-        tenant_id: UUID, claims: Annotated[Claims, reader], tree_size: Annotated[int, Query(ge=1)]
-    ) -> ProofOut:
-        """That the log of `tree_size` records is the beginning of the one in the checkpoint: nothing was changed since."""
-        async with database.reading(tenant_id) as tx:
-            return proof_out(*await proofs.prove_consistency(tx, tenant_id, tree_size))
-
-    @routes.get("/audit/key")
-    async def key() -> KeyOut:
-        """With what checkpoints are verified; open to all, since it proves nothing but signatures."""
-        return KeyOut(verifier_key=signer.verifier_key())
 
     return routes

@@ -14,17 +14,25 @@ from chassis.runtime import Service
 from contracts.subjects import STREAMS
 from services.audit import api
 from services.audit.consumers import sequencer
+from services.audit.exports import api as exports_api
+from services.audit.exports.files import ExportFolder
+from services.audit.exports.jobs import Expiry, Exporter
+from services.audit.exports.links import Links
 from services.audit.gaps import api as gaps_api
 from services.audit.gaps.book import GapBook
 from services.audit.gaps.lock_actions import Reconciler
+from services.audit.keeping.bundles.files import BundleFolder
+from services.audit.keeping.bundles.reading import Reader
+from services.audit.keeping.bundles.sealing import Keeper
+from services.audit.keeping.holds import api as holds_api
+from services.audit.log import api as log_api
+from services.audit.log.anchors import Anchors, WriteOnceFolder
 from services.audit.log.checkpoints import Checkpoints
+from services.audit.log.ledger import Ledger
 from services.audit.log.months import Months
 from services.audit.log.note import Signer
-from services.audit.records.intake import Intake
-from services.audit.records.personal.keys import Keys
-from services.audit.records.personal.model import RootKey
-from services.audit.records.publishers import api as publishers
-from services.audit.records.tokens import api as tokens
+from services.audit.log.receipts import Receipts
+from services.audit.records.parts import Records
 from services.audit.settings import Settings
 
 SERVICE = "audit"
@@ -37,9 +45,7 @@ def compose(settings: Settings) -> Service:
     database, bus = connect(SERVICE, settings, MIGRATIONS)
     key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(settings.signing_key.get_secret_value()))
     signer = Signer(settings.signing_name, key)
-    keys = Keys(RootKey(settings.root_key.get_secret_value()))
-    intake = Intake(database, clock, keys)
-    page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
+    records = Records(database, clock, settings.root_key.get_secret_value())
     gaps = GapBook(
         database,
         clock,
@@ -53,21 +59,60 @@ def compose(settings: Settings) -> Service:
         clock,
         database,
         bus,
-        hears=dict.fromkeys(STREAMS.values(), sequencer(clock, keys, settings.lock_patience)),
+        hears=dict.fromkeys(STREAMS.values(), sequencer(clock, records.keys, settings.lock_patience)),
         inbox=InboxSettings(max_batch=settings.max_batch),
         on_gap=gaps.note,
     )
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
     )
+    ledger = Ledger(
+        database,
+        signer,
+        Anchors(database, [WriteOnceFolder(settings.anchor_folder)] if settings.anchor_folder else []),
+        clock,
+        seconds=settings.anchor_seconds,
+        quiet_seconds=settings.quiet_seconds,
+    )
+    receipts = Receipts(database, bus, seconds=settings.receipt_seconds)
     authenticate = Authenticate(shared.verifier)
     reconciler = Reconciler(database, clock, every=settings.gap_seconds)
+    secret = settings.page_token_key.get_secret_value().encode()
+    tokens = PageTokens(secret)
+    export_files = ExportFolder(settings.export_folder)
+    bundle_files = BundleFolder(settings.bundle_folder)
+    links = Links(secret, settings.public_origin)
     return shared.service(
         [
-            api.router(database, signer, authenticate),
+            api.router(database, authenticate, Reader(bundle_files)),
+            log_api.router(database, signer, authenticate),
             gaps_api.router(database, authenticate, clock),
-            publishers.router(database, intake, clock),
-            tokens.router(database, authenticate, clock, page_tokens),
+            exports_api.router(database, authenticate, clock, tokens, links, export_files),
+            holds_api.router(database, authenticate, clock, tokens),
+            *records.routers(authenticate, tokens),
         ],
-        [checkpoints, gaps, reconciler, Months(database, clock), intake],
+        [
+            checkpoints,
+            ledger,
+            receipts,
+            gaps,
+            reconciler,
+            Months(database, clock),
+            Exporter(database, clock, told_to_writers(settings), at_once=settings.exports_at_once),
+            Expiry(database, export_files, clock),
+            Keeper(database, bundle_files, signer, clock),
+            *records.parts,
+        ],
     )
+
+
+def told_to_writers(settings: Settings) -> dict[str, str]:
+    """What the process that writes an export needs of the settings."""
+    return {
+        "database_url": settings.database_url.get_secret_value(),
+        "worker_database_url": settings.worker_database_url.get_secret_value(),
+        "signing_key": settings.signing_key.get_secret_value(),
+        "signing_name": settings.signing_name,
+        "export_folder": str(settings.export_folder),
+        "bundle_folder": str(settings.bundle_folder),
+    }

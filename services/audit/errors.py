@@ -3,6 +3,7 @@
 DomainError
 ├── EmptyLog      404 AUDIT.EMPTY_LOG
 ├── LeafNotFound  404 AUDIT.LEAF_NOT_FOUND
+├── TileNotFound  404 AUDIT.TILE_NOT_FOUND
 ├── LockActionsHalted     503 AUDIT.LOCK_ACTIONS_HALTED
 ├── LockActionsNotHalted  409 AUDIT.LOCK_ACTIONS_NOT_HALTED
 ├── SecondOperatorNeeded  409 AUDIT.SECOND_OPERATOR_NEEDED
@@ -23,6 +24,13 @@ class LeafNotFound(DomainError):
     """The signed tree has no such leaf."""
 
     code = "AUDIT.LEAF_NOT_FOUND"
+    status = 404
+
+
+class TileNotFound(DomainError):
+    """The signed tree has no such tile, or the path names none."""
+
+    code = "AUDIT.TILE_NOT_FOUND"
     status = 404
 
 

@@ -1,8 +1,10 @@
 """Settings of audit, from the environment (prefix TENANTRY_AUDIT_)."""
 
 from datetime import timedelta
+from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
@@ -22,10 +24,24 @@ class Settings(ServiceSettings):
     root_key: SecretStr
     """Wraps the tenants' keys, which wrap the keys of personal data: 32 bytes in base64. Kept apart from backups."""
     page_token_key: SecretStr
-    """Signs page tokens."""
+    """Signs page tokens and the links of exports; shared by the processes of the service."""
+    export_folder: Path
+    """Where finished exports lie for their seven days; shared by the processes of the service."""
+    exports_at_once: int = Field(default=2, ge=1, le=16)
+    """So many exports are written at the same time, by all processes together."""
+    bundle_folder: Path
+    """Where sealed bundles of old months lie; shared by the processes of the service, backed up."""
     max_batch: int = Field(default=500, ge=1, le=5000)
     checkpoint_seconds: float = Field(default=1.0, gt=0)
     checkpoint_batch: int = Field(default=500, ge=1, le=5000)
+    receipt_seconds: float = Field(default=2.0, gt=0)
+    """How long a request for a receipt waits for the signature; below the patience of who asks."""
+    anchor_folder: Path | None = None
+    """Where the ledger's heads are kept once and for all; on storage that who runs the database cannot change."""
+    anchor_seconds: float = Field(default=60.0, gt=0)
+    """How often the ledger takes in the checkpoints of the tenants that changed, and is anchored."""
+    quiet_seconds: float = Field(default=86_400.0, gt=0)
+    """How often it takes in the checkpoint of a tenant that did not."""
     gap_alarm_seconds: float = Field(default=30.0, gt=0)
     """A hole that no replay has filled by then is a page."""
     silence_seconds: float = Field(default=90.0, gt=0)
@@ -40,6 +56,12 @@ class Settings(ServiceSettings):
     def _is_a_key(cls, given: SecretStr) -> SecretStr:
         RootKey(given.get_secret_value())
         return given
+
+    @model_validator(mode="after")
+    def _is_anchored(self) -> Self:
+        if self.mode == "production" and self.anchor_folder is None:
+            raise ValueError("production needs ANCHOR_FOLDER: without it a rewritten log would go unnoticed")
+        return self
 
     @property
     def gap_patience(self) -> Patience:

@@ -123,7 +123,7 @@ async def verified(tenant: UUID) -> log_verifier.SignedHead:
         try:
             key = (await http.get("/v1/audit/key")).raise_for_status().json()["verifier_key"]
             base = f"/v1/tenants/{tenant}/audit"
-            note = (await http.get(f"{base}/checkpoint")).raise_for_status().text
+            note = (await http.get(f"{base}/log/checkpoint")).raise_for_status().text
             entries = await entries_of(http, base, int(note.splitlines()[1]))
             return log_verifier.verify_log(entries, note, key, f"tenantry/audit/{tenant}")
         except log_verifier.Unverified as error:

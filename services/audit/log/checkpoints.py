@@ -13,7 +13,7 @@ from chassis.errors import Transient
 from contracts.audit import CheckpointPublishedV1
 from services.audit.log import store
 from services.audit.log.note import Checkpoint, Signer
-from services.audit.records.record import PLATFORM
+from services.audit.records.record import LEDGER, PLATFORM
 
 log = structlog.get_logger(__name__)
 
@@ -48,22 +48,26 @@ class Checkpoints:
 
 
 def origin(tenant_id: UUID) -> str:
-    """The name of a tenant's log, first line of its checkpoints."""
-    return f"tenantry/audit/{tenant_id}"
+    """The name of a tree's log, first line of its checkpoints."""
+    return f"tenantry/audit/{'ledger' if tenant_id == LEDGER else tenant_id}"
 
 
-async def sign_heads(tx: Tx, signer: Signer, now: datetime, most: int) -> int:
-    """Sign up to `most` heads that moved and say so; answers how many."""
-    grown = await store.heads_without_checkpoint(tx, most)
-    for tenant_id, size, root in grown:
-        checkpoint = Checkpoint(origin(tenant_id), size, root)
-        if not await store.add_checkpoint(tx, tenant_id, checkpoint, signer.sign(checkpoint), now):
-            continue
-        published = CheckpointPublishedV1(
-            tenant_id=None if tenant_id == PLATFORM else tenant_id,
-            origin=checkpoint.origin,
-            tree_size=size,
-            root_hash=root.hex(),
-        )
-        await outbox.add(tx, published, aggregate_version=size)
+async def sign_heads(tx: Tx, signer: Signer, now: datetime, most: int, *, only: UUID | None = None) -> int:
+    """Sign up to `most` heads that moved, or `only` that tree's, and say so; answers how many had moved."""
+    grown = await store.heads_without_checkpoint(tx, most, only)
+    checkpoints = {tree: Checkpoint(origin(tree), size, root) for tree, size, root in grown}
+    notes = {tree: signer.sign(checkpoint) for tree, checkpoint in checkpoints.items()}
+    signed = await store.add_checkpoints(tx, checkpoints, notes, now)
+    await outbox.add_all(
+        tx, [(published(tree, checkpoints[tree]), checkpoints[tree].size) for tree in signed]
+    )
     return len(grown)
+
+
+def published(tree: UUID, checkpoint: Checkpoint) -> CheckpointPublishedV1:
+    return CheckpointPublishedV1(
+        tenant_id=None if tree in {PLATFORM, LEDGER} else tree,
+        origin=checkpoint.origin,
+        tree_size=checkpoint.size,
+        root_hash=checkpoint.root.hex(),
+    )

@@ -43,19 +43,20 @@ from unnest(:tenant_ids::uuid[], :sizes::bigint[], :roots::bytea[], :frontiers::
             :tiles_began_at::timestamptz[]) as fresh (tenant_id, size, root, frontier, at, tile_began_at)
 where tree_head.tenant_id = fresh.tenant_id;
 
--- name: heads_without_checkpoint(most)
--- Trees that grew since their last checkpoint.
+-- name: heads_without_checkpoint(most, only)
+-- Trees that grew since their last checkpoint; of one tree alone where it is named.
 select head.tenant_id, head.size, head.root from tree_head head
-where head.size > 0 and not exists (
+where head.size > 0 and head.tenant_id = coalesce(:only::uuid, head.tenant_id) and not exists (
     select 1 from checkpoint where checkpoint.tenant_id = head.tenant_id and checkpoint.size = head.size
 )
 order by head.tenant_id limit :most::int;
 
--- name: add_checkpoint(tenant_id, size, root, note, signed_at)$
+-- name: add_checkpoints(tenant_ids, sizes, roots, notes, signed_at)
 insert into checkpoint (tenant_id, size, root, note, signed_at)
-values (:tenant_id::uuid, :size::bigint, :root::bytea, :note::text, :signed_at::timestamptz)
+select tenant_id, size, root, note, :signed_at::timestamptz
+from unnest(:tenant_ids::uuid[], :sizes::bigint[], :roots::bytea[], :notes::text[]) as fresh (tenant_id, size, root, note)
 on conflict do nothing
-returning size;
+returning tenant_id;
 
 -- name: latest_checkpoint(tenant_id)^
 select size, root, note, signed_at from checkpoint where tenant_id = :tenant_id::uuid order by size desc limit 1;
@@ -70,3 +71,8 @@ order by leaf_index limit :most::int;
 select leaf_index, record_id, received_at, happened_at, class, action, source, source_seq, actor_id, actor_type,
        target_id, target_type, correlation_id, trace_id, entry, leaf_hash
 from audit_event where tenant_id = :tenant_id::uuid and record_id = :record_id::uuid;
+
+-- name: entries(tenant_id, first, end)
+select entry from audit_event
+where tenant_id = :tenant_id::uuid and leaf_index >= :first::bigint and leaf_index < :end::bigint
+order by leaf_index;

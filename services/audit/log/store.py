@@ -109,25 +109,27 @@ async def copy_leaves(tx: Tx, rows: Iterable[tuple[int, Leaf]]) -> None:
     await tx.copy_records_to_table("audit_event", records=records, columns=LEAF_COLUMNS)
 
 
-async def heads_without_checkpoint(tx: ReadTx, most: int) -> list[tuple[UUID, int, bytes]]:
+async def heads_without_checkpoint(
+    tx: ReadTx, most: int, only: UUID | None = None
+) -> list[tuple[UUID, int, bytes]]:
     """Trees that grew since they were last signed: (tenant, size, root)."""
-    rows = queries.heads_without_checkpoint(tx, most=most)
+    rows = queries.heads_without_checkpoint(tx, most=most, only=only)
     return [(row["tenant_id"], row["size"], bytes(row["root"])) async for row in rows]
 
 
-async def add_checkpoint(
-    tx: Tx, tenant_id: UUID, checkpoint: Checkpoint, note: str, signed_at: datetime
-) -> bool:
-    """False when another process has signed this size meanwhile."""
-    added = await queries.add_checkpoint(
+async def add_checkpoints(
+    tx: Tx, checkpoints: Mapping[UUID, Checkpoint], notes: Mapping[UUID, str], signed_at: datetime
+) -> list[UUID]:
+    """The trees of those that no other process has signed meanwhile."""
+    rows = queries.add_checkpoints(
         tx,
-        tenant_id=tenant_id,
-        size=checkpoint.size,
-        root=checkpoint.root,
-        note=note,
+        tenant_ids=list(checkpoints),
+        sizes=[checkpoint.size for checkpoint in checkpoints.values()],
+        roots=[checkpoint.root for checkpoint in checkpoints.values()],
+        notes=[notes[tree] for tree in checkpoints],
         signed_at=signed_at,
     )
-    return added is not None
+    return [row["tenant_id"] async for row in rows]
 
 
 async def latest_checkpoint(tx: ReadTx, tenant_id: UUID) -> StoredCheckpoint | None:
@@ -143,3 +145,9 @@ async def records_from(tx: ReadTx, tenant_id: UUID, first: int, most: int) -> li
 async def record_of_id(tx: ReadTx, tenant_id: UUID, record_id: UUID) -> dict[str, Any] | None:
     row = await queries.record_of_id(tx, tenant_id=tenant_id, record_id=record_id)
     return None if row is None else dict(row)
+
+
+async def entries(tx: ReadTx, tenant_id: UUID, first: int, end: int) -> list[bytes]:
+    """The exact bytes of the leaves first…end-1, as far as they are there."""
+    rows = queries.entries(tx, tenant_id=tenant_id, first=first, end=end)
+    return [bytes(row["entry"]) async for row in rows]

@@ -129,3 +129,34 @@ create policy tenant on audit_event using (tenant_id = current_tenant());
 grant select on audit_event to audit_app;
 grant select, insert on audit_event to audit_worker;
 grant execute on function make_audit_months(date) to audit_worker;
+
+-- The ledger's leaves: which checkpoint of a tree was entered where.
+create table ledger_entry (
+    tenant_id  uuid        not null,
+    leaf_index bigint      not null,
+    size       bigint      not null,
+    entered_at timestamptz not null,
+    primary key (tenant_id, leaf_index)
+);
+create trigger append_only before update or delete or truncate on ledger_entry
+    for each statement execute function refuse_change();
+alter table ledger_entry enable row level security;
+alter table ledger_entry force row level security;
+create policy tenant on ledger_entry using (tenant_id = current_tenant());
+grant select on ledger_entry to audit_app;
+grant select, insert on ledger_entry to audit_worker;
+
+-- Where heads of the ledger are kept outside.
+create table anchor (
+    adapter     text        not null,
+    tree_size   bigint      not null,
+    root        bytea       not null check (length(root) = 32),
+    note        text        not null,
+    reference   text        not null,
+    anchored_at timestamptz not null,
+    primary key (adapter, tree_size)
+);
+create trigger append_only before update or delete or truncate on anchor
+    for each statement execute function refuse_change();
+grant select, insert on anchor to audit_worker;
+grant select on anchor to audit_app;

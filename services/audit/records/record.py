@@ -16,6 +16,9 @@ from services.audit.records.personal.model import Personal
 PLATFORM = UUID(int=0)
 """The tree of facts that belong to no tenant."""
 
+LEDGER = UUID(int=1)
+"""The tree of the latest checkpoints of all the others."""
+
 CRITICAL, STANDARD, READ = "critical", "standard", "read"
 """What a record is to its tenant: an act that fails closed, any other act, a look at something."""
 

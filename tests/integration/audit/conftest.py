@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -35,10 +36,10 @@ async def issuer() -> AsyncIterator[TestIssuer]:
 
 @pytest.fixture
 async def audit(
-    service_dsns: Callable[[str], ServiceDsns], nats_server: TestNats, issuer: TestIssuer
+    service_dsns: Callable[[str], ServiceDsns], nats_server: TestNats, issuer: TestIssuer, tmp_path: Path
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The whole service, running; what it answers is asked through this client."""
-    settings = settings_of(service_dsns("audit"), nats_server, issuer.origin)
+    settings = settings_of(service_dsns("audit"), nats_server, issuer.origin, tmp_path)
     stop = asyncio.Event()
     running = asyncio.create_task(compose(settings).run(stop))
     async with http_client(base_url=f"http://127.0.0.1:{settings.port}") as http:

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -30,8 +31,8 @@ KEYS = Keys(RootKey(ROOT_KEY))
 SIGNER = Signer("tenantry.example/audit", KEY)
 
 
-def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str) -> Settings:
-    """Quick rounds, a port of the test's own."""
+def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str, folder: Path) -> Settings:
+    """Quick rounds, a port and folders of the test's own."""
     given: dict[str, Any] = {
         "TENANTRY_MODE": "local",
         "TENANTRY_NATS_URL": nats.url,
@@ -44,8 +45,11 @@ def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str) -> Settings:
         "signing_key": base64.b64encode(bytes(range(32))).decode(),
         "root_key": ROOT_KEY,
         "page_token_key": "made up for tests",
+        "export_folder": folder / "exports",
+        "bundle_folder": folder / "bundles",
         "checkpoint_seconds": 0.1,
         "gap_seconds": 0.2,
+        "anchor_seconds": 0.2,
         "gap_alarm_seconds": 1,
         "drain_seconds": 2,
     }

@@ -19,7 +19,14 @@ from tests.integration.chassis.numbered_events import numbered
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TENANT = UUID("019b0000-0000-7000-8000-000000000001")
 OTHER = UUID("019b0000-0000-7000-8000-000000000002")
-PATHS = ["records", "checkpoint", "inclusion?leaf=0", "consistency?tree_size=1"]
+PATHS = [
+    "records",
+    "log/checkpoint",
+    "inclusion?leaf=0",
+    "consistency?tree_size=1",
+    "log/tile/0/000.p/2",
+    "log/tile/entries/000.p/2",
+]
 HUGE = 10**30
 
 
@@ -117,7 +124,7 @@ WRONG = [
     ("records?record_id=7", "record_id", "uuid_parsing"),
     ("records?page_token=bad", "page_token", "unknown"),
     ("records?tenant=x", "tenant", "unknown"),
-    ("checkpoint?size=1", "size", "unknown"),
+    ("log/checkpoint?size=1", "size", "unknown"),
     ("inclusion", "leaf", "missing"),
     ("inclusion?leaf=-1", "leaf", "greater_than_equal"),
     ("inclusion?leaf=x", "leaf", "int_parsing"),

@@ -97,7 +97,7 @@ async def test_the_checkpoint_and_the_key_are_those_of_the_signer(
 ) -> None:
     await log.append([numbered(1, tenant=tenant)], NOW)
     await log.sign(NOW)
-    answer = await reader.get("checkpoint")
+    answer = await reader.get("log/checkpoint")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert log_verifier.open_note(answer.text, SIGNER.verifier_key()).origin == f"tenantry/audit/{tenant}"
     key = (await audit.get("/v1/audit/key")).json()

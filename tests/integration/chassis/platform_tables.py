@@ -10,6 +10,7 @@ REASONS = {
     "feed_epoch": "numberings of the feed's relay",
     "feed_relay": "position of the feed's relay",
     "source_progress": "which numbers of a source arrived",
+    "anchor": "heads of the ledger, which covers all tenants by their hashes",
     "gap": "numbers of a source that did not arrive, no content",
     "lock_halt": "halts of lock actions hold for all tenants",
     "lock_report_cursor": "how far a vendor's log was read",

@@ -1,0 +1,34 @@
+"""What belongs to records, put together for `app.py`."""
+
+from fastapi import APIRouter
+
+from chassis.auth import Authenticate
+from chassis.clock import Clock
+from chassis.db import Database
+from chassis.pages import PageTokens
+from chassis.runtime import Part
+from services.audit.records.intake import Intake
+from services.audit.records.personal.keys import Keys
+from services.audit.records.personal.model import RootKey
+from services.audit.records.publishers import api as publishers
+from services.audit.records.tokens import api as tokens
+
+
+class Records:
+    """The intake of posted records, sealing, search, erasure."""
+
+    def __init__(self, database: Database, clock: Clock, root_key: str) -> None:
+        self._database = database
+        self._clock = clock
+        self.keys = Keys(RootKey(root_key))
+        self._intake = Intake(database, clock, self.keys)
+
+    @property
+    def parts(self) -> list[Part]:
+        return [self._intake]
+
+    def routers(self, authenticate: Authenticate, page_tokens: PageTokens) -> list[APIRouter]:
+        return [
+            publishers.router(self._database, self._intake, self._clock),
+            tokens.router(self._database, authenticate, self._clock, page_tokens),
+        ]
