@@ -8,10 +8,15 @@ from chassis.db import Database
 from chassis.pages import PageTokens
 from chassis.runtime import Part
 from services.audit.records.intake import Intake
+from services.audit.records.personal import api as erasing
 from services.audit.records.personal.keys import Keys
 from services.audit.records.personal.model import RootKey
 from services.audit.records.publishers import api as publishers
+from services.audit.records.search import api as searching
+from services.audit.records.search.postgres import PostgresSearch
+from services.audit.records.search.reading import Search
 from services.audit.records.tokens import api as tokens
+from services.audit.records.viewing import Viewing
 
 
 class Records:
@@ -22,6 +27,8 @@ class Records:
         self._clock = clock
         self.keys = Keys(RootKey(root_key))
         self._intake = Intake(database, clock, self.keys)
+        viewing = Viewing(self._intake, clock)
+        self._search = Search(database, self.keys, PostgresSearch(), viewing)
 
     @property
     def parts(self) -> list[Part]:
@@ -31,4 +38,6 @@ class Records:
         return [
             publishers.router(self._database, self._intake, self._clock),
             tokens.router(self._database, authenticate, self._clock, page_tokens),
+            searching.router(self._search, authenticate, page_tokens),
+            erasing.router(self._database, authenticate, self._clock, self.keys),
         ]
