@@ -16,6 +16,7 @@ from services.audit.records.search import api as searching
 from services.audit.records.search.postgres import PostgresSearch
 from services.audit.records.search.reading import Search
 from services.audit.records.tokens import api as tokens
+from services.audit.records.viewers import api as viewers
 from services.audit.records.viewing import Viewing
 
 
@@ -38,6 +39,7 @@ class Records:
         return [
             publishers.router(self._database, self._intake, self._clock),
             tokens.router(self._database, authenticate, self._clock, page_tokens),
+            viewers.router(self._database, self._search, self._clock, page_tokens),
             searching.router(self._search, authenticate, page_tokens),
             erasing.router(self._database, authenticate, self._clock, self.keys),
         ]

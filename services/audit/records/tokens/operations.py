@@ -110,6 +110,19 @@ async def revoke(tx: Tx, tenant_id: UUID, row: Mapping[str, Any], now: datetime)
     await outbox.add(tx, said, aggregate_version=row["row_version"] + 1)
 
 
+def publisher_of(row: Mapping[str, Any]) -> Publisher:
+    return Publisher(**{**row, "personal_fields": frozenset(row["personal_fields"])})
+
+
+async def found_live(database: Database, token_id: UUID) -> Publisher:
+    """The publisher of a token that may read and was not revoked. Raises Unauthorized."""
+    async with database.platform_reading() as tx:
+        row = await queries.token_in_force(tx, token_id=token_id)
+    if row is None or not row["may_read"]:
+        raise Unauthorized("the publisher token behind this was revoked", headers=CHALLENGE)
+    return publisher_of(row)
+
+
 class PublisherGuard:
     """FastAPI dependency: the publisher of `Authorization: token=<token>`, for the project in the path.
 
@@ -132,7 +145,7 @@ class PublisherGuard:
             row = await queries.token_of_digest(tx, digest=digest_of(token))
         if row is None:
             raise Unauthorized("there is no such publisher token, or it was revoked", headers=CHALLENGE)
-        publisher = Publisher(**{**row, "personal_fields": frozenset(row["personal_fields"])})
+        publisher = publisher_of(row)
         if request.path_params["project_id"] != publisher.project_id:
             raise ProjectNotFound(f"there is no project {request.path_params['project_id']} for this token")
         if self._reads and not publisher.may_read:

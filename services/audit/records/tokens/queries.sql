@@ -8,6 +8,10 @@ values (:token_id::uuid, :tenant_id::uuid, :project_id::text, :name::text, :prod
 select token_id, tenant_id, project_id, product, may_read, personal_fields from publisher_token
 where digest = :digest::bytea and revoked_at is null;
 
+-- name: token_in_force(token_id)^
+select token_id, tenant_id, project_id, product, may_read, personal_fields from publisher_token
+where token_id = :token_id::uuid and revoked_at is null;
+
 -- name: lock_token(tenant_id, token_id)^
 select token_id, project_id, name, product, may_read, personal_fields, created_by, created_at, revoked_at, row_version
 from publisher_token where tenant_id = :tenant_id::uuid and token_id = :token_id::uuid for update;
