@@ -45,7 +45,13 @@ def compose(settings: Settings) -> Service:
     database, bus = connect(SERVICE, settings, MIGRATIONS)
     key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(settings.signing_key.get_secret_value()))
     signer = Signer(settings.signing_name, key)
-    records = Records(database, clock, settings.root_key.get_secret_value())
+    records = Records(
+        database,
+        clock,
+        settings.root_key.get_secret_value(),
+        settings.mongo_url.get_secret_value() if settings.mongo_url else None,
+        follow_seconds=settings.follow_seconds,
+    )
     gaps = GapBook(
         database,
         clock,
@@ -103,6 +109,7 @@ def compose(settings: Settings) -> Service:
             Keeper(database, bundle_files, signer, clock),
             *records.parts,
         ],
+        closed=records.closed,
     )
 
 

@@ -31,6 +31,10 @@ class Settings(ServiceSettings):
     """So many exports are written at the same time, by all processes together."""
     bundle_folder: Path
     """Where sealed bundles of old months lie; shared by the processes of the service, backed up."""
+    mongo_url: SecretStr | None = None
+    """A MongoDB in which searches are answered; none: in the log's own table."""
+    follow_seconds: float = Field(default=2.0, gt=0)
+    """How often what was signed is copied there."""
     max_batch: int = Field(default=500, ge=1, le=5000)
     checkpoint_seconds: float = Field(default=1.0, gt=0)
     checkpoint_batch: int = Field(default=500, ge=1, le=5000)

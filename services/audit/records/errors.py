@@ -9,11 +9,16 @@ DomainError
 ├── EventTooLarge    422 AUDIT.EVENT_TOO_LARGE
 ├── SearchTooWide    422 AUDIT.SEARCH_TOO_WIDE
 ├── QueryRefused     422 AUDIT.QUERY_REFUSED
+├── SearchStoreStale    503 AUDIT.SEARCH_STORE_STALE
+├── SearchStoreDamaged  503 AUDIT.SEARCH_STORE_DAMAGED
+├── NothingToRebuild 409 AUDIT.NOTHING_TO_REBUILD
 ├── TokenTooNarrow   403 AUDIT.TOKEN_TOO_NARROW
 └── ReasonRequired   403 AUDIT.REASON_REQUIRED
+Transient
+└── SearchStoreUnavailable
 """
 
-from chassis.errors import Conflict, Forbidden, Invalid, NotFound
+from chassis.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, Transient
 
 
 class ProjectNotFound(NotFound):
@@ -74,3 +79,27 @@ class ReasonRequired(Forbidden):
     """Our own staff looks into a customer's log with a reason only."""
 
     code = "AUDIT.REASON_REQUIRED"
+
+
+class SearchStoreStale(DomainError):
+    """What the search store was built from is not this log, or it is being built."""
+
+    code = "AUDIT.SEARCH_STORE_STALE"
+    status = 503
+
+
+class SearchStoreDamaged(DomainError):
+    """The search store says something else than the log: somebody changed it."""
+
+    code = "AUDIT.SEARCH_STORE_DAMAGED"
+    status = 503
+
+
+class NothingToRebuild(Conflict):
+    """The search store is the log's own table."""
+
+    code = "AUDIT.NOTHING_TO_REBUILD"
+
+
+class SearchStoreUnavailable(Transient):
+    """The search store beside the log cannot be reached."""

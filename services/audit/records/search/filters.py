@@ -68,6 +68,15 @@ Place = tuple[datetime, int]
 """(received at, leaf index) of the last row that the caller has."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The tree that a store's answers are about: size and root of a checkpoint, and how many documents it holds of it."""
+
+    size: int
+    root: bytes
+    documents: int
+
+
 class SearchStore(Protocol):
     """Where records are searched. `tx` is the snapshot of the log, under the tenant's row-level security."""
 
@@ -81,4 +90,12 @@ class SearchStore(Protocol):
 
     async def count(self, tx: ReadTx, tenant_id: UUID, wanted: Filter) -> int:
         """How many there are, at most CAP + 1. Raises what `find` raises."""
+        ...
+
+    async def standing(self, tx: ReadTx, tenant_id: UUID) -> Standing | None:
+        """What it was built from; None for nothing. Raises SearchStoreStale."""
+        ...
+
+    async def forget(self, tenant_id: UUID) -> None:
+        """Have it built anew. Raises NothingToRebuild."""
         ...

@@ -8,7 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from chassis.db import ReadTx
-from services.audit.records.search.filters import CAP, COLUMNS, Filter, Place, Row
+from services.audit.records.errors import NothingToRebuild
+from services.audit.records.search.filters import CAP, COLUMNS, Filter, Place, Row, Standing
+from services.audit.records.search.store import queries
 
 TIME_LIMIT_MS = 8_000
 BOUNDED = "select set_config('plan_cache_mode', 'force_custom_plan', true), set_config('statement_timeout', $1, true)"
@@ -53,6 +55,17 @@ class PostgresSearch:
         counting = f"select count(*) from (select 1 {sql} limit {CAP + 1}) found"  # noqa: S608  # constant pieces
         counted: int = await tx.fetchval(counting, *values)
         return counted
+
+    async def standing(self, tx: ReadTx, tenant_id: UUID) -> Standing | None:
+        """The log itself, as far as it is signed."""
+        row = await queries.signed_size(tx, tenant_id=tenant_id)
+        return None if row is None else Standing(row["size"], bytes(row["root"]), row["size"])
+
+    async def forget(self, tenant_id: UUID) -> None:  # noqa: ARG002  # the same for every tenant
+        raise NothingToRebuild(
+            "searches are answered by the log itself",
+            french="les recherches portent sur le journal lui-même",
+        )
 
     async def _prepared(self, tx: ReadTx, tenant_id: UUID, wanted: Filter) -> tuple[str, list[Any]]:
         await tx.fetchrow(BOUNDED, self._time_limit)
