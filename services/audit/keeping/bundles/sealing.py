@@ -18,8 +18,8 @@ from chassis.rounds import go_round
 from services.audit.keeping.bundles.files import BundleFiles
 from services.audit.keeping.bundles.format import MOST_LEAVES, frame_of
 from services.audit.keeping.bundles.reading import key_of, queries
-from services.audit.log.checkpoints import origin
 from services.audit.log import store, tiles
+from services.audit.log.checkpoints import origin
 from services.audit.log.merkle import HASH_BYTES, TILE_WIDTH
 from services.audit.log.note import Signer
 
