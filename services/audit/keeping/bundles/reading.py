@@ -27,8 +27,8 @@ class Reader:
         self._files = files
 
     async def rows_from(self, tx: ReadTx, tenant_id: UUID, first: int, most: int) -> list[Row]:
-        """At most `most` records from leaf `first` on, in order; fewer only at the end of the log. Only what is past the time
-        for which records are kept is left out.
+        """At most `most` records from leaf `first` on, in order; fewer only at the end of the log. Left out is only what is
+        past the time for which records are kept.
         """
         found: list[Row] = []
         while len(found) < most:
