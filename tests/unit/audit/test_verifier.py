@@ -63,10 +63,7 @@ def test_a_second_encoding_of_a_signature_or_a_point_is_none() -> None:
 
 
 # C2SP signed-note, the example of the specification (2024): the note, and the key that signed it.
-NOTE = (
-    "If you think cryptography is the answer to your problem,\n"
-    "then you don't know what your problem is.\n"
-)
+NOTE = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
 
 
 def parts_beside(first: int, end: int, start: int, stop: int) -> list[tuple[int, int]]:

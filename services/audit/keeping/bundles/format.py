@@ -15,7 +15,7 @@ from backports import zstd
 
 from services.audit.log.merkle import HASH_BYTES, TILE_WIDTH
 
-OPTIONS = {
+OPTIONS: dict[int, int] = {
     zstd.CompressionParameter.compression_level: 10,
     zstd.CompressionParameter.checksum_flag: 1,
 }
