@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from services.audit.exports.model import Export
+from services.audit.exports.outside import Outside
 from services.audit.exports.pdf import Cover
 from services.audit.exports.wording import LANGUAGES, count, instant, word
 from services.audit.log.checkpoints import origin
@@ -68,6 +69,7 @@ def cover(
     volume: tuple[int, int],
     records: tuple[int, int],
     now: datetime,
+    found: Outside | None,
 ) -> Cover:
     """`volume` is (number, count), `records` is (in this volume, in all)."""
     language = export.language
@@ -86,6 +88,8 @@ def cover(
         ("root", checkpoint.root.hex()),
         ("signed", instant(checkpoint.signed_at, language)),
     ]
+    anchored = ", ".join(found.anchors) if found else ""
+    facts.append(("anchor", anchored or word("not_anchored", language)))
     told = [(word(name, language), value) for name, value in facts]
     if not is_one:
         told.insert(0, (word("volume", language, number=volume[0], count=volume[1]), ""))

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from chassis.db import ReadTx
-from services.audit.log import merkle, tiles
+from services.audit.log import merkle, store
 
 Range = tuple[int, int]
 """Leaves from the first to before the second."""
@@ -27,7 +27,7 @@ def parts_beside(first: int, end: int, start: int, stop: int) -> list[Range]:
 async def range_proof(tx: ReadTx, tenant_id: UUID, first: int, end: int, size: int) -> list[bytes]:
     """For the leaves first…end-1 of the tree of `size`."""
     places = parts_beside(first, end, 0, size)
-    node_at = merkle.node_reader(await tiles.read(tx, tenant_id, merkle.tiles_of_proof(places)))
+    node_at = merkle.node_reader(await store.tiles_at(tx, tenant_id, merkle.tiles_of_proof(places)))
     return [merkle.range_root(*place, node_at) for place in places]
 
 
@@ -36,7 +36,7 @@ async def inclusion_proofs(tx: ReadTx, tenant_id: UUID, leaves: list[int], size:
     needed: set[tuple[int, int]] = set()
     for leaf in leaves:
         needed |= merkle.tiles_of_proof(merkle.inclusion_places(leaf, 0, size))
-    node_at = merkle.node_reader(await tiles.read(tx, tenant_id, needed))
+    node_at = merkle.node_reader(await store.tiles_at(tx, tenant_id, needed))
     return [
         {"leaf": leaf, "hashes": [piece.hex() for piece in merkle.inclusion_proof(leaf, size, node_at)]}
         for leaf in leaves

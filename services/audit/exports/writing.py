@@ -19,6 +19,7 @@ from services.audit.exports import content, pdf
 from services.audit.exports.archive import BLOCK, Archive, Member
 from services.audit.exports.cells import write_rows
 from services.audit.exports.model import PLATFORM_PRODUCT, Export
+from services.audit.exports.outside import Outside, outside
 from services.audit.exports.proving import inclusion_proofs, range_proof
 from services.audit.exports.rows import HEAD, csv_row, pdf_row
 from services.audit.keeping.bundles.reading import Reader, Row
@@ -98,11 +99,16 @@ class Writer:
             for name, text in content.texts(export).items():
                 archive.add(name, text)
             await self._read(archive, first, end, checkpoint.size)
-            await self._draw(archive, checkpoint, now)
+            found = await outside(self._database, export.tenant_id, checkpoint)
+            await self._draw(archive, checkpoint, now, found)
             await self._says("packing", self._tally.looked_at, self._tally.records)
             self._add_csvs(archive)
             archive.add("checkpoint", checkpoint.note.encode())
             await self._prove(archive, first, end, checkpoint)
+            if found is not None:
+                archive.add("proofs/ledger.json", found.ledger)
+                for name, note in found.anchors.items():
+                    archive.add(f"anchors/{name}", note)
             manifest = content.manifest(
                 export, (first, end), self._tally, checkpoint, archive.members, self._signer, now
             )
@@ -188,7 +194,13 @@ class Writer:
         for product in sorted(set(self._tally.by_product) - {PLATFORM_PRODUCT}):
             archive.add_file(f"products/{content.file_name(product)}.csv", self._csv(product))
 
-    async def _draw(self, archive: Archive, checkpoint: store.StoredCheckpoint, now: datetime) -> None:
+    async def _draw(
+        self,
+        archive: Archive,
+        checkpoint: store.StoredCheckpoint,
+        now: datetime,
+        found: Outside | None,
+    ) -> None:
         """The PDF in volumes of `pdf.ROWS` records."""
         spool = self._workplace / "rows.jsonl"
         records, language = self._tally.records, self._export.language
@@ -197,7 +209,9 @@ class Writer:
             for number in range(1, volumes + 1):
                 await self._says("drawing", (number - 1) * pdf.ROWS, records)
                 here = min(pdf.ROWS, records - (number - 1) * pdf.ROWS)
-                cover = content.cover(self._export, checkpoint, (number, volumes), (here, records), now)
+                cover = content.cover(
+                    self._export, checkpoint, (number, volumes), (here, records), now, found
+                )
                 name = content.pdf_name(number)
                 path = self._workplace / name
                 rows: Iterator[Any] = map(orjson.loads, islice(lines, pdf.ROWS))

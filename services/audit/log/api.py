@@ -129,7 +129,7 @@ def add_tiles(routes: APIRouter, database: Database, authenticate: Authenticate)
             raise TileNotFound(f"{level}/{number} names no tile")
         async with database.reading(tenant_id) as tx:
             await proofs.check_is_signed(tx, tenant_id, height, *place)
-            found = await tiles.read(tx, tenant_id, [(height, place[0])])
+            found = await store.tiles_at(tx, tenant_id, [(height, place[0])])
         hashes = found[(height, place[0])][: place[1] * HASH_BYTES]
         return Response(hashes, media_type="application/octet-stream", headers=FOR_GOOD)
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from chassis.db import ReadTx
 from services.audit.errors import EmptyLog, LeafNotFound, TileNotFound
-from services.audit.log import merkle, store, tiles
+from services.audit.log import merkle, store
 
 
 async def prove_inclusion(
@@ -15,7 +15,7 @@ async def prove_inclusion(
     if not 0 <= index < checkpoint.size:
         raise LeafNotFound(f"leaf {index} is not in the signed tree of {checkpoint.size} leaves")
     places = merkle.inclusion_places(index, 0, checkpoint.size)
-    found = await tiles.read(tx, tenant_id, merkle.tiles_of_proof(places))
+    found = await store.tiles_at(tx, tenant_id, merkle.tiles_of_proof(places))
     return checkpoint, merkle.inclusion_proof(index, checkpoint.size, merkle.node_reader(found))
 
 
@@ -30,7 +30,7 @@ async def prove_consistency(
     if not 0 < old <= checkpoint.size:
         raise LeafNotFound(f"the signed tree has {checkpoint.size} leaves; ask for a size from 1 to that")
     places = merkle.consistency_places(old, 0, checkpoint.size, True)
-    found = await tiles.read(tx, tenant_id, merkle.tiles_of_proof(places))
+    found = await store.tiles_at(tx, tenant_id, merkle.tiles_of_proof(places))
     return checkpoint, merkle.consistency_proof(old, checkpoint.size, merkle.node_reader(found))
 
 

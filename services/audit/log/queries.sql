@@ -26,7 +26,7 @@ where tenant_id = :tenant_id::uuid and leaf_index >= :first::bigint and leaf_ind
   and received_at >= (select tile_began_at from tree_head where tenant_id = :tenant_id::uuid)
 order by leaf_index;
 
--- name: tiles_at(tenant_id, levels, numbers)
+-- name: tile_rows(tenant_id, levels, numbers)
 select tile.level, tile.number, tile.hashes
 from unnest(:levels::int[], :numbers::bigint[]) as place (level, number)
 join tile on tile.tenant_id = :tenant_id::uuid and tile.level = place.level and tile.number = place.number;

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 
 from chassis.db import Tx
-from services.audit.log import merkle, store, tiles
+from services.audit.log import merkle, store
 from services.audit.log.growth import Growth, Head, finished_tiles, grow
 from services.audit.records.record import Record
 
@@ -72,7 +72,7 @@ async def _write(tx: Tx, grown: Sequence[Growth]) -> None:
     for growth in grown:
         if growth.completes_a_tile:
             tree, size = growth.before.tenant_id, growth.before.size
-            edge = await tiles.read(tx, tree, merkle.edge(size))
+            edge = await store.tiles_at(tx, tree, merkle.edge(size))
             finished[tree] = finished_tiles(growth, edge)
     await store.copy_leaves(
         tx, (row for growth in grown for row in enumerate(growth.leaves, growth.before.size))

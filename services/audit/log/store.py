@@ -9,7 +9,7 @@ from uuid import UUID
 
 from chassis.db import ReadTx, Tx, load_queries
 from services.audit.log.growth import Head
-from services.audit.log.merkle import EMPTY_ROOT, Tiles
+from services.audit.log.merkle import EMPTY_ROOT, HASH_BYTES, TILE_WIDTH, Tiles
 from services.audit.log.note import Checkpoint
 from services.audit.records.record import EXTRACTED, Leaf, extracted
 
@@ -63,15 +63,27 @@ async def leaf_hashes(tx: ReadTx, tenant_id: UUID, first: int, end: int) -> list
 
 
 async def tiles_at(tx: ReadTx, tenant_id: UUID, places: Iterable[tuple[int, int]]) -> Tiles:
-    """The stored tiles at these (level, number)."""
+    """The tiles at these (level, number), as far as they have grown.
+
+    Complete tiles, and partial ones above the leaves, are rows. The partial tile of leaf hashes is not written with every
+    batch: it is the leaf hashes of the last records.
+    """
     wanted = sorted(set(places))
-    rows = queries.tiles_at(
+    rows = queries.tile_rows(
         tx,
         tenant_id=tenant_id,
         levels=[level for level, _ in wanted],
         numbers=[number for _, number in wanted],
     )
-    return {(row["level"], row["number"]): bytes(row["hashes"]) async for row in rows}
+    tiles = {(row["level"], row["number"]): bytes(row["hashes"]) async for row in rows}
+    for number in (number for level, number in wanted if level == 0):
+        kept = tiles.get((0, number), b"")
+        if len(kept) < TILE_WIDTH * HASH_BYTES:
+            first = number * TILE_WIDTH + len(kept) // HASH_BYTES
+            fresh = await leaf_hashes(tx, tenant_id, first, (number + 1) * TILE_WIDTH)
+            if kept or fresh:
+                tiles[(0, number)] = kept + b"".join(fresh)
+    return tiles
 
 
 async def put_tiles(tx: Tx, tiles: Mapping[UUID, Tiles]) -> None:

@@ -1,36 +1,15 @@
-"""Tiles as they are kept and as they are asked for (C2SP tlog-tiles).
-
-Complete tiles, and partial ones above the leaves, are rows. The partial tile of leaf hashes is not written with every
-batch: it is the leaf hashes of the last records.
-"""
+"""Paths of tiles, and entry bundles (C2SP tlog-tiles). Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
-from uuid import UUID
+from collections.abc import Sequence
 
-from chassis.db import ReadTx
-from services.audit.log import store
-from services.audit.log.merkle import HASH_BYTES, TILE_WIDTH, Tiles
+from services.audit.log.merkle import TILE_WIDTH
 
 LARGEST_ENTRY = 65_535
 """An entry's length is a uint16 in an entry bundle."""
 LEVEL = re.compile(r"0|[1-9][0-9]?")
 NUMBER = re.compile(r"((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 HIGHEST_LEVEL = 63
-
-
-async def read(tx: ReadTx, tenant_id: UUID, places: Iterable[tuple[int, int]]) -> Tiles:
-    """The tiles at these (level, number), as far as they have grown."""
-    wanted = sorted(set(places))
-    tiles = await store.tiles_at(tx, tenant_id, wanted)
-    for level, number in wanted:
-        if level == 0 and len(tiles.get((0, number), b"")) < TILE_WIDTH * HASH_BYTES:
-            known = tiles.get((0, number), b"")
-            first = number * TILE_WIDTH + len(known) // HASH_BYTES
-            fresh = await store.leaf_hashes(tx, tenant_id, first, (number + 1) * TILE_WIDTH)
-            if known or fresh:
-                tiles[(0, number)] = known + b"".join(fresh)
-    return tiles
 
 
 def bundle(entries: Sequence[bytes]) -> bytes:

@@ -177,6 +177,7 @@ declare
     tree record;
     dropped bigint := 0;
 begin
+    perform pg_advisory_xact_lock(hashtextextended('audit months', 0));
     if of_month <> date_trunc('month', of_month)::date or to_regclass(child) is null then
         raise exception 'absent: there is no month %', of_month using errcode = 'no_data_found';
     end if;

@@ -10,6 +10,7 @@ import pytest
 
 from chassis.ids import uuid7
 from tenantry import log_verifier
+from tenantry.commands.audit.reading import entry_of
 from tests.integration.audit.stage import SIGNER, Log
 from tests.integration.audit.tokens import TestIssuer
 from tests.integration.chassis.numbered_events import numbered
@@ -36,9 +37,7 @@ class Reader:
         following: int | None = 0
         while following is not None:
             page = (await self.get("records", first=following, page_size=3)).json()
-            found += [
-                log_verifier.entry_of(record, len(found) + i) for i, record in enumerate(page["records"])
-            ]
+            found += [entry_of(record, len(found) + i) for i, record in enumerate(page["records"])]
             following = page["next"]
         return found
 

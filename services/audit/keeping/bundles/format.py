@@ -15,7 +15,10 @@ from backports import zstd
 
 from services.audit.log.merkle import HASH_BYTES, TILE_WIDTH
 
-LEVEL = 10
+OPTIONS: dict[int, int] = {
+    zstd.CompressionParameter.compression_level: 10,
+    zstd.CompressionParameter.checksum_flag: 1,
+}
 MOST_LEAVES = 256 * TILE_WIDTH
 """Of one bundle: so that one file is written and looked at in little time."""
 MOST_FRAME_BYTES = 64 << 20
@@ -34,7 +37,7 @@ def frame_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
     hashes = b"".join(row["leaf_hash"] for row in rows)
     columns = [{name: value for name, value in row.items() if name not in BYTES} for row in rows]
     told = orjson.dumps(columns, default=str)
-    return zstd.compress(struct.pack(">I", len(entries)) + entries + hashes + told, LEVEL)
+    return zstd.compress(struct.pack(">I", len(entries)) + entries + hashes + told, options=OPTIONS)
 
 
 def rows_of(frame: bytes) -> list[dict[str, Any]]:

@@ -12,13 +12,15 @@ order by received_at, leaf_index limit 1;
 -- name: is_in_table(tenant_id, leaf)$
 select exists (select 1 from audit_event where tenant_id = :tenant_id::uuid and leaf_index = :leaf::bigint);
 
--- name: bundle_of(tenant_id, leaf)^
-select first_leaf, end_leaf, offsets, bytes, expired_at from audit_bundle
-where tenant_id = :tenant_id::uuid and first_leaf <= :leaf::bigint and end_leaf > :leaf::bigint;
+-- name: bundle_from(tenant_id, leaf)^
+-- The one with this leaf or, where that is gone, the next one.
+select first_leaf, end_leaf, offsets, bytes from audit_bundle
+where tenant_id = :tenant_id::uuid and end_leaf > :leaf::bigint and expired_at is null
+order by first_leaf limit 1;
 
 -- name: bundle_at(tenant_id, at)^
-select first_leaf, end_leaf, offsets, bytes, expired_at from audit_bundle
-where tenant_id = :tenant_id::uuid and received_last >= :at::timestamptz
+select first_leaf, end_leaf, offsets, bytes from audit_bundle
+where tenant_id = :tenant_id::uuid and received_last >= :at::timestamptz and expired_at is null
 order by first_leaf limit 1;
 
 -- name: months()

@@ -27,18 +27,17 @@ class Reader:
         self._files = files
 
     async def rows_from(self, tx: ReadTx, tenant_id: UUID, first: int, most: int) -> list[Row]:
-        """At most `most` records from leaf `first` on, without a hole; fewer only where the log ends or was dropped."""
+        """At most `most` records from leaf `first` on, in order; fewer only at the end of the log. Left out is only what is
+        past the time for which records are kept.
+        """
         found: list[Row] = []
         while len(found) < most:
-            here = first + len(found)
-            rows = [
-                dict(row)
-                async for row in queries.rows_from(
-                    tx, tenant_id=tenant_id, first=here, most=most - len(found)
-                )
-            ]
+            here = found[-1]["leaf_index"] + 1 if found else first
+            wanted = most - len(found)
+            stored = queries.rows_from(tx, tenant_id=tenant_id, first=here, most=wanted)
+            rows = side_by_side([dict(row) async for row in stored])
             if not rows or rows[0]["leaf_index"] != here:
-                rows = await self._of_bundle(tx, tenant_id, here, most - len(found)) or rows
+                rows = await self._of_bundle(tx, tenant_id, here, wanted, rows)
             if not rows:
                 break
             found += rows
@@ -52,7 +51,7 @@ class Reader:
         ):
             return leaf
         bundle = await queries.bundle_at(tx, tenant_id=tenant_id, at=at)
-        if bundle is None or bundle["expired_at"] is not None:
+        if bundle is None:
             return leaf
         for number in range(len(bundle["offsets"])):
             for row in await self._frame(tenant_id, bundle, number):
@@ -60,15 +59,20 @@ class Reader:
                     return int(row["leaf_index"])
         raise BundleDamaged(f"the bundle of leaf {bundle['first_leaf']} ends before its last record")
 
-    async def _of_bundle(self, tx: ReadTx, tenant_id: UUID, first: int, most: int) -> list[Row]:
-        """Those of one tile, from `first` on; none where no bundle has them."""
-        bundle = await queries.bundle_of(tx, tenant_id=tenant_id, leaf=first)
-        if bundle is None or bundle["expired_at"] is not None:
-            return []
-        number = first // TILE_WIDTH - bundle["first_leaf"] // TILE_WIDTH
-        rows = [row for row in await self._frame(tenant_id, bundle, number) if row["leaf_index"] >= first]
-        if not rows or rows[0]["leaf_index"] != first:
-            raise BundleDamaged(f"leaf {first} is not in the bundle that was sealed with it")
+    async def _of_bundle(
+        self, tx: ReadTx, tenant_id: UUID, first: int, most: int, others: list[Row]
+    ) -> list[Row]:
+        """Those of one tile, from `first` on; `others` where the table has nearer ones than any bundle."""
+        bundle = await queries.bundle_from(tx, tenant_id=tenant_id, leaf=first)
+        if bundle is None:
+            return others
+        start = max(first, bundle["first_leaf"])
+        if others and others[0]["leaf_index"] <= start:
+            return others
+        number = start // TILE_WIDTH - bundle["first_leaf"] // TILE_WIDTH
+        rows = [row for row in await self._frame(tenant_id, bundle, number) if row["leaf_index"] >= start]
+        if not rows or rows[0]["leaf_index"] != start:
+            raise BundleDamaged(f"leaf {start} is not in the bundle that was sealed with it")
         return rows[:most]
 
     async def _frame(self, tenant_id: UUID, bundle: Any, number: int) -> list[Row]:
@@ -81,3 +85,11 @@ class Reader:
             )
         except FrameDamaged as error:
             raise BundleDamaged(f"the bundle {key}: {error}") from error
+
+
+def side_by_side(rows: list[Row]) -> list[Row]:
+    """Up to the first hole: a month in the middle may have left the table while a hold keeps the one before it."""
+    for place, row in enumerate(rows):
+        if row["leaf_index"] != rows[0]["leaf_index"] + place:
+            return rows[:place]
+    return rows

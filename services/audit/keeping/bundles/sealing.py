@@ -18,9 +18,9 @@ from chassis.rounds import go_round
 from services.audit.keeping.bundles.files import BundleFiles
 from services.audit.keeping.bundles.format import MOST_LEAVES, frame_of
 from services.audit.keeping.bundles.reading import key_of, queries
-from services.audit.log import store, tiles
+from services.audit.log import store
 from services.audit.log.checkpoints import origin
-from services.audit.log.merkle import HASH_BYTES, TILE_WIDTH
+from services.audit.log.merkle import TILE_WIDTH
 from services.audit.log.note import Signer
 
 log = structlog.get_logger(__name__)
@@ -144,11 +144,8 @@ class Keeper:
         """The hashes of a tile that is not full are read from its records, which are about to leave the table."""
         number, width = divmod(piece.end, TILE_WIDTH)
         if width:
-            found = await tiles.read(tx, piece.tenant_id, [(0, number)])
-            kept = found[(0, number)][: width * HASH_BYTES]
-            known = await store.tiles_at(tx, piece.tenant_id, [(0, number)])
-            if len(known.get((0, number), b"")) < len(kept):
-                await store.put_tiles(tx, {piece.tenant_id: {(0, number): kept}})
+            kept = await store.tiles_at(tx, piece.tenant_id, [(0, number)])
+            await store.put_tiles(tx, {piece.tenant_id: kept})
 
     async def _write(self, tx: ReadTx, piece: Piece, path: Path) -> tuple[list[int], int, bytes]:
         """(offset of each frame, bytes, SHA-256); one tile is in memory at a time."""
