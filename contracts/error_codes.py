@@ -183,7 +183,6 @@ TITLES: dict[str, tuple[str, str]] = {
     "AUDIT.SEARCH_TOO_WIDE": ("The search is too wide", "La recherche est trop large"),
     "AUDIT.SEARCH_STORE_STALE": ("The search store is not built", "L'index de recherche n'est pas construit"),
     "AUDIT.SEARCH_STORE_DAMAGED": ("The search store was changed", "L'index de recherche a été modifié"),
-    "AUDIT.NOTHING_TO_REBUILD": ("There is nothing to rebuild", "Il n'y a rien à reconstruire"),
     "AUDIT.QUERY_REFUSED": ("The query is not understood", "La requête n'est pas comprise"),
     "AUDIT.REASON_REQUIRED": ("A reason is required", "Un motif est requis"),
     "AUDIT.DEMO_NOT_EXPORTED": (

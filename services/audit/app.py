@@ -90,7 +90,7 @@ def compose(settings: Settings) -> Service:
     links = Links(secret, settings.public_origin)
     return shared.service(
         [
-            api.router(database, authenticate, Reader(bundle_files)),
+            api.router(database, authenticate, Reader(bundle_files), records.viewing),
             log_api.router(database, signer, authenticate),
             gaps_api.router(database, authenticate, clock),
             exports_api.router(database, authenticate, clock, tokens, links, export_files),
@@ -120,6 +120,7 @@ def told_to_writers(settings: Settings) -> dict[str, str]:
         "worker_database_url": settings.worker_database_url.get_secret_value(),
         "signing_key": settings.signing_key.get_secret_value(),
         "signing_name": settings.signing_name,
+        "root_key": settings.root_key.get_secret_value(),
         "export_folder": str(settings.export_folder),
         "bundle_folder": str(settings.bundle_folder),
     }

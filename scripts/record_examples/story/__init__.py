@@ -4,6 +4,7 @@ from scripts.record_examples.cast import Cast
 from scripts.record_examples.story import (
     api_keys,
     audit,
+    audit_records,
     catalogue,
     demo,
     desks,
@@ -54,6 +55,7 @@ STORY = (
     sync.tell,
     directory.tell,
     audit.tell,
+    audit_records.tell,
     notices.tell,
     endings.tell,
 )

@@ -11,7 +11,6 @@ DomainError
 ├── QueryRefused     422 AUDIT.QUERY_REFUSED
 ├── SearchStoreStale    503 AUDIT.SEARCH_STORE_STALE
 ├── SearchStoreDamaged  503 AUDIT.SEARCH_STORE_DAMAGED
-├── NothingToRebuild 409 AUDIT.NOTHING_TO_REBUILD
 ├── TokenTooNarrow   403 AUDIT.TOKEN_TOO_NARROW
 └── ReasonRequired   403 AUDIT.REASON_REQUIRED
 Transient
@@ -93,12 +92,6 @@ class SearchStoreDamaged(DomainError):
 
     code = "AUDIT.SEARCH_STORE_DAMAGED"
     status = 503
-
-
-class NothingToRebuild(Conflict):
-    """The search store is the log's own table."""
-
-    code = "AUDIT.NOTHING_TO_REBUILD"
 
 
 class SearchStoreUnavailable(Transient):

@@ -36,7 +36,7 @@ class Records:
         self._clock = clock
         self.keys = Keys(RootKey(root_key))
         self._intake = Intake(database, clock, self.keys)
-        viewing = Viewing(self._intake, clock)
+        self.viewing = Viewing(self._intake, clock)
         self._parts: list[Part] = [self._intake, ClosedMonths(database, clock)]
         store: SearchStore = PostgresSearch()
         self.closed: list[Callable[[], Awaitable[None]]] = []
@@ -49,7 +49,7 @@ class Records:
             self._parts.append(Follower(database, beside, seconds=follow_seconds))
             self.closed.append(beside.close)
         self._store = store
-        self._search = Search(database, self.keys, store, viewing)
+        self._search = Search(database, self.keys, store, self.viewing)
 
     @property
     def parts(self) -> list[Part]:

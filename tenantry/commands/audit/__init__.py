@@ -2,14 +2,14 @@
 
 import typer
 
-from tenantry.commands.audit import anchors, proof, verify
+from tenantry.commands.audit import anchors, proof, rebuild, search, verify
 
 audit = typer.Typer(no_args_is_help=True, help="The audit log: what is in it, and what it proves.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group; `tenantry verify` is the short form of `tenantry audit verify`."""
-    for command in (verify.verify, proof.proof, anchors.anchors):
+    for command in (verify.verify, proof.proof, anchors.anchors, search.search, rebuild.rebuild):
         audit.command()(command)
     app.command()(verify.verify)
     app.add_typer(audit, name="audit")

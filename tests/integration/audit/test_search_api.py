@@ -64,7 +64,7 @@ async def test_ones_own_records_are_read_without_a_trace(
 
 async def test_our_own_staff_says_why(filled: httpx.AsyncClient, issuer: TestIssuer, log: Log) -> None:
     for why in ({}, {"reason": "because"}, {"reason": "        "}):
-        refused = await ask(filled, issuer.operator(), **why)
+        refused = await ask(filled, issuer.operator(is_told=False), **why)
         assert (refused.status_code, refused.json()["code"]) == (403, "AUDIT.REASON_REQUIRED")
     headers = {**issuer.operator("SUPPORT_ENGINEER"), "Tenantry-Reason": REASON}
     assert (await ask(filled, headers)).status_code == 200
@@ -118,3 +118,18 @@ async def test_broken_filters_are_pointed_at(
     refused = await ask(filled, issuer.member(TENANT), **asked)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_our_own_staff_says_why_also_where_the_log_is_read_in_its_order(
+    filled: httpx.AsyncClient, issuer: TestIssuer, log: Log
+) -> None:
+    url = f"/v1/tenants/{TENANT}/audit/records"
+    refused = await filled.get(url, headers=issuer.operator(is_told=False))
+    assert (refused.status_code, refused.json()["code"]) == (403, "AUDIT.REASON_REQUIRED")
+    for first in range(4):
+        answer = await filled.get(url, params={"first": first, "page_size": 1}, headers=issuer.operator())
+        assert answer.status_code == 200
+    [view] = await views(log)
+    assert view["reason"] == "A test looks at it"
+    assert (await filled.get(url, headers=issuer.member(TENANT, "AUDITOR"))).status_code == 200
+    assert len(await views(log)) == 1

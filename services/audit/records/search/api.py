@@ -5,7 +5,7 @@ from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chassis.auth import Authenticate
@@ -16,11 +16,10 @@ from contracts.capabilities import Capability, capabilities_of
 from contracts.claims import Claims
 from services.audit.records.search.filters import Filter, Row
 from services.audit.records.search.reading import Asked, Search, capped
-from services.audit.records.viewing import reason_of
+from services.audit.records.viewing import ReasonHeader, reason_of
 
 Word = Annotated[str, Field(min_length=1, max_length=256)]
 Reason = Annotated[str, Field(max_length=500)]
-ReasonHeader = Annotated[str | None, Header(max_length=500, pattern=r"^[\x20-\x7e]*$")]
 
 
 def as_network(text: str) -> str:

@@ -70,10 +70,10 @@ Place = tuple[datetime, int]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The tree that a store's answers are about: size and root of a checkpoint, and how many documents it holds of it."""
+    """The tree that a store's answers are about, None while it is being built, and how many documents there are."""
 
-    size: int
-    root: bytes
+    size: int | None
+    root: bytes | None
     documents: int
 
 
@@ -92,10 +92,10 @@ class SearchStore(Protocol):
         """How many there are, at most CAP + 1. Raises what `find` raises."""
         ...
 
-    async def standing(self, tx: ReadTx, tenant_id: UUID) -> Standing | None:
-        """What it was built from; None for nothing. Raises SearchStoreStale."""
+    async def standing(self, tx: ReadTx, tenant_id: UUID) -> Standing:
+        """What it was built from. Raises SearchStoreStale."""
         ...
 
     async def forget(self, tenant_id: UUID) -> None:
-        """Have it built anew. Raises NothingToRebuild."""
+        """Have a store beside the log built anew from it."""
         ...

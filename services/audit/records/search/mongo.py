@@ -92,16 +92,14 @@ class MongoSearch:
         except PyMongoError as error:
             raise unavailable(error) from error
 
-    async def standing(self, tx: ReadTx, tenant_id: UUID) -> Standing | None:
-        """What the documents of a tenant were built from; None for nothing. Raises SearchStoreStale."""
-        built = await self.built_from(tx, tenant_id)
-        if built is None:
-            return None
+    async def standing(self, tx: ReadTx, tenant_id: UUID) -> Standing:
+        """What the documents of a tenant were built from, and how many there are. Raises SearchStoreStale."""
+        size, root = await self.built_from(tx, tenant_id) or (None, None)
         try:
             documents = await self._records.count_documents({"tenant": str(tenant_id)})
         except PyMongoError as error:
             raise unavailable(error) from error
-        return Standing(*built, documents)
+        return Standing(size, root, documents)
 
     async def built_from(self, tx: ReadTx, tenant_id: UUID) -> tuple[int, bytes] | None:
         """Size and root. Raises SearchStoreStale for a root that the log never had at that size."""

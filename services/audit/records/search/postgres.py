@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from chassis.db import ReadTx
-from services.audit.records.errors import NothingToRebuild
 from services.audit.records.search.filters import CAP, COLUMNS, Filter, Place, Row, Standing
 from services.audit.records.search.store import queries
 
@@ -56,16 +55,15 @@ class PostgresSearch:
         counted: int = await tx.fetchval(counting, *values)
         return counted
 
-    async def standing(self, tx: ReadTx, tenant_id: UUID) -> Standing | None:
+    async def standing(self, tx: ReadTx, tenant_id: UUID) -> Standing:
         """The log itself, as far as it is signed."""
         row = await queries.signed_size(tx, tenant_id=tenant_id)
-        return None if row is None else Standing(row["size"], bytes(row["root"]), row["size"])
-
-    async def forget(self, tenant_id: UUID) -> None:  # noqa: ARG002  # the same for every tenant
-        raise NothingToRebuild(
-            "searches are answered by the log itself",
-            french="les recherches portent sur le journal lui-même",
+        return (
+            Standing(None, None, 0) if row is None else Standing(row["size"], bytes(row["root"]), row["size"])
         )
+
+    async def forget(self, tenant_id: UUID) -> None:
+        """There is nothing beside the log that could be built anew."""
 
     async def _prepared(self, tx: ReadTx, tenant_id: UUID, wanted: Filter) -> tuple[str, list[Any]]:
         await tx.fetchrow(BOUNDED, self._time_limit)

@@ -45,9 +45,9 @@ def router(database: Database, authenticate: Authenticate, clock: Clock, store: 
             signed = await queries.signed_size(tx, tenant_id=tenant_id)
         return StoreOut(
             store=store.name,
-            tree_size=found.size if found else None,
-            root_hash=found.root.hex() if found else None,
-            documents=found.documents if found else 0,
+            tree_size=found.size,
+            root_hash=None if found.root is None else found.root.hex(),
+            documents=found.documents,
             signed_size=signed["size"] if signed else 0,
         )
 
