@@ -7,7 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
-from chassis.clock import SystemClock
+from chassis.bus import Bus
+from chassis.clock import Clock, SystemClock
+from chassis.db import Database
 from chassis.inbox import InboxSettings
 from chassis.pages import PageTokens
 from chassis.runtime import Service
@@ -26,7 +28,7 @@ from services.audit.keeping.bundles.reading import Reader
 from services.audit.keeping.bundles.sealing import Keeper
 from services.audit.keeping.holds import api as holds_api
 from services.audit.log import api as log_api
-from services.audit.log.anchors import Anchors, WriteOnceFolder
+from services.audit.log.anchors import Anchor, Anchors, WriteOnceFolder
 from services.audit.log.checkpoints import Checkpoints
 from services.audit.log.ledger import Ledger
 from services.audit.log.months import Months
@@ -52,13 +54,7 @@ def compose(settings: Settings) -> Service:
         settings.mongo_url.get_secret_value() if settings.mongo_url else None,
         follow_seconds=settings.follow_seconds,
     )
-    gaps = GapBook(
-        database,
-        clock,
-        seconds=settings.gap_seconds,
-        is_listening=lambda: bus.is_connected,
-        patience=settings.gap_patience,
-    )
+    gaps = gap_book_of(settings, database, clock, bus)
     shared = backbone(
         SERVICE,
         settings,
@@ -66,20 +62,13 @@ def compose(settings: Settings) -> Service:
         database,
         bus,
         hears=dict.fromkeys(STREAMS.values(), sequencer(clock, records.keys, settings.lock_patience)),
-        inbox=InboxSettings(max_batch=settings.max_batch),
+        inbox=InboxSettings(max_batch=settings.max_batch, alone=True),
         on_gap=gaps.note,
     )
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
     )
-    ledger = Ledger(
-        database,
-        signer,
-        Anchors(database, [WriteOnceFolder(settings.anchor_folder)] if settings.anchor_folder else []),
-        clock,
-        seconds=settings.anchor_seconds,
-        quiet_seconds=settings.quiet_seconds,
-    )
+    ledger = ledger_of(settings, database, signer, clock)
     receipts = Receipts(database, bus, seconds=settings.receipt_seconds)
     authenticate = Authenticate(shared.verifier)
     reconciler = Reconciler(database, clock, every=settings.gap_seconds)
@@ -110,6 +99,28 @@ def compose(settings: Settings) -> Service:
             *records.parts,
         ],
         closed=records.closed,
+    )
+
+
+def ledger_of(settings: Settings, database: Database, signer: Signer, clock: Clock) -> Ledger:
+    folders: list[Anchor] = [WriteOnceFolder(settings.anchor_folder)] if settings.anchor_folder else []
+    return Ledger(
+        database,
+        signer,
+        Anchors(database, folders),
+        clock,
+        seconds=settings.anchor_seconds,
+        quiet_seconds=settings.quiet_seconds,
+    )
+
+
+def gap_book_of(settings: Settings, database: Database, clock: Clock, bus: Bus) -> GapBook:
+    return GapBook(
+        database,
+        clock,
+        seconds=settings.gap_seconds,
+        is_listening=lambda: bus.is_connected,
+        patience=settings.gap_patience,
     )
 
 

@@ -35,7 +35,8 @@ class Settings(ServiceSettings):
     """A MongoDB in which searches are answered; none: in the log's own table."""
     follow_seconds: float = Field(default=2.0, gt=0)
     """How often what was signed is copied there."""
-    max_batch: int = Field(default=500, ge=1, le=5000)
+    max_batch: int = Field(default=2_500, ge=1, le=5000)
+    """Records to a transaction."""
     checkpoint_seconds: float = Field(default=1.0, gt=0)
     checkpoint_batch: int = Field(default=500, ge=1, le=5000)
     receipt_seconds: float = Field(default=2.0, gt=0)

@@ -163,3 +163,11 @@ async def entries(tx: ReadTx, tenant_id: UUID, first: int, end: int) -> list[byt
     """The exact bytes of the leaves first…end-1, as far as they are there."""
     rows = queries.entries(tx, tenant_id=tenant_id, first=first, end=end)
     return [bytes(row["entry"]) async for row in rows]
+
+
+async def signed_records(tx: ReadTx, wanted: Sequence[tuple[UUID, UUID]]) -> list[tuple[UUID, UUID]]:
+    """Those of `wanted` (tree, record) that a checkpoint covers."""
+    rows = queries.signed_records(
+        tx, tenant_ids=[tree for tree, _ in wanted], record_ids=[id_ for _, id_ in wanted]
+    )
+    return [(row["tenant_id"], row["record_id"]) async for row in rows]

@@ -18,7 +18,7 @@ from services.audit.exports.jobs import BUSY, MODULE, Expiry
 from services.audit.exports.writer import Told, run
 from tests.infra import eventually
 from tests.integration.audit.asking import DONE, Asker, unpacked
-from tests.integration.audit.stage import Log
+from tests.integration.audit.stage import ROOT_KEY, Log
 from tests.integration.audit.tokens import TestIssuer
 from tests.integration.chassis.numbered_events import numbered
 
@@ -126,6 +126,7 @@ def told_of(log: Log, folder: Path, tenant: UUID, export_id: UUID) -> Told:
         worker_database_url=worker_url,
         signing_key="AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         signing_name="tenantry.example/audit",
+        root_key=ROOT_KEY,
         export_folder=folder / "exports",
         bundle_folder=folder / "bundles",
         tenant_id=tenant,
