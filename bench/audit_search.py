@@ -114,7 +114,7 @@ KINDS: dict[str, Callable[[Log], Filter]] = {
 
 async def ask(log: Log, kind: str) -> float:
     """Milliseconds of one search: a page of fifty."""
-    wanted, tenant, store = KINDS[kind](log), log.tenant, PostgresSearch()
+    wanted, tenant, store = KINDS[kind](log), log.tenant, PostgresSearch(log.database)
     began = time.perf_counter()
     async with log.database.reading(tenant) as tx:
         await store.find(tx, tenant, wanted, None, 51)
@@ -123,7 +123,7 @@ async def ask(log: Log, kind: str) -> float:
 
 async def count(log: Log, kind: str) -> float:
     """Milliseconds of counting up to the cap."""
-    wanted, tenant, store = KINDS[kind](log), log.tenant, PostgresSearch()
+    wanted, tenant, store = KINDS[kind](log), log.tenant, PostgresSearch(log.database)
     began = time.perf_counter()
     async with log.database.reading(tenant) as tx:
         await store.count(tx, tenant, wanted)

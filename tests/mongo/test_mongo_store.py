@@ -42,7 +42,7 @@ async def test_each_filter_finds_what_the_table_finds(asking: Asking) -> None:
 
 
 async def test_rows_pages_and_tenants_are_those_of_the_table(log: Log, asking: Asking) -> None:
-    table = Asking(log.database, PostgresSearch())
+    table = Asking(log.database, PostgresSearch(log.database))
     assert await asking.rows(Filter()) == await table.rows(Filter())
     seen: list[int] = []
     after: Any = None
@@ -110,7 +110,7 @@ async def test_an_interrupted_copy_is_taken_up_without_doubles(
     await store.forget(TENANT)
     await store.put(TENANT, 0, [])
     async with log.database.reading(TENANT) as tx:
-        rows = await PostgresSearch().find(tx, TENANT, Filter(), None, 3)
+        rows = await PostgresSearch(log.database).find(tx, TENANT, Filter(), None, 3)
     await store.put(TENANT, 0, [{**row, "stems": []} for row in rows])  # and then it was killed
     await follower.follow()
     assert await asking.find() == list(range(len(EVENTS)))

@@ -3,7 +3,7 @@ do $$
 declare one text;
 begin
     for one in select indexname from pg_indexes
-               where schemaname = current_schema() and indexname ~ '^audit_event_[0-9]{6}_(text|fields)$' loop
+               where schemaname = current_schema() and indexname ~ '^audit_event_[0-9]{6}_(text|fields|network)$' loop
         execute format('drop index %I', one);
     end loop;
 end $$;

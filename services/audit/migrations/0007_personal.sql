@@ -80,9 +80,8 @@ create index audit_event_by_target on audit_event (tenant_id, target_id, receive
 create index audit_event_by_behalf on audit_event (tenant_id, on_behalf_of, received_at) where on_behalf_of is not null;
 create index audit_event_failures on audit_event (tenant_id, received_at) where is_failure;
 
--- Both languages at once: a word is found by its stem in either. Words are stored without accents. The cost is what keeps the
--- planner from going through a month row by row where it has an index.
-create function lexemes(words text) returns tsvector language sql immutable parallel safe cost 10000 as
+-- Both languages at once: a word is found by its stem in either. Words are stored without accents.
+create function lexemes(words text) returns tsvector language sql immutable parallel safe as
 $$ select to_tsvector('english', words) || to_tsvector('french', words) $$;
 
 -- The fields of a posted record as JSON; null for anything else, and for what jsonb cannot hold.
@@ -104,6 +103,7 @@ begin
     loop
         if to_regclass(child || '_text') is null then
             execute format('create index %I on %I using gin (lexemes(words)) where words is not null', child || '_text', child);
+            execute format('create index %I on %I using gist (network inet_ops) where network is not null', child || '_network', child);
             execute format('create index %I on %I using gin (posted_fields(entry) jsonb_path_ops)', child || '_fields', child);
             done := done || child;
         end if;

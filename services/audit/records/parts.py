@@ -38,7 +38,7 @@ class Records:
         self._intake = Intake(database, clock, self.keys)
         self.viewing = Viewing(self._intake, clock)
         self._parts: list[Part] = [self._intake, ClosedMonths(database, clock)]
-        store: SearchStore = PostgresSearch()
+        store: SearchStore = PostgresSearch(database)
         self.closed: list[Callable[[], Awaitable[None]]] = []
         if mongo_url is not None:
             # an optional extra brings the driver

@@ -15,7 +15,7 @@ from tests.integration.audit.searching import FOUND, OTHER, TENANT, Asking, fill
 async def asking(database: Callable[[str], Awaitable[Database]]) -> Asking:
     opened = await database("audit")
     await fill(opened)
-    return Asking(opened, PostgresSearch())
+    return Asking(opened, PostgresSearch(opened))
 
 
 async def test_each_filter_finds_what_it_names(asking: Asking) -> None:
