@@ -5,7 +5,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
 from chassis.bus import Bus
 from chassis.clock import Clock, SystemClock
@@ -64,13 +63,14 @@ def compose(settings: Settings) -> Service:
         hears=dict.fromkeys(STREAMS.values(), sequencer(clock, records.keys, settings.lock_patience)),
         inbox=InboxSettings(max_batch=settings.max_batch, alone=True),
         on_gap=gaps.note,
+        admits_members=True,
     )
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
     )
     ledger = ledger_of(settings, database, signer, clock)
     receipts = Receipts(database, bus, seconds=settings.receipt_seconds)
-    authenticate = Authenticate(shared.verifier)
+    authenticate = shared.authenticate_members()
     reconciler = Reconciler(database, clock, every=settings.gap_seconds)
     secret = settings.page_token_key.get_secret_value().encode()
     tokens = PageTokens(secret)

@@ -1,5 +1,6 @@
 """Composes the bff: the only file that knows all the others."""
 
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -8,11 +9,12 @@ from fastapi import APIRouter
 from chassis.backbone import backbone, connect
 from chassis.bound_tokens import says_nonce
 from chassis.bucket import Bucket
-from chassis.clock import SystemClock
+from chassis.clock import Clock, SystemClock
+from chassis.db import Database
 from chassis.outbox import Lane
 from chassis.outgoing import http_client
 from chassis.pages import PageTokens
-from chassis.runtime import Service
+from chassis.runtime import Part, Service
 from chassis.service_tokens import ServiceTokens
 from chassis.switches import Switches
 from chassis.watched import Watched
@@ -36,6 +38,8 @@ from services.bff.projector import project
 from services.bff.sessions import api as sessions
 from services.bff.sessions.desks import Desks
 from services.bff.sessions.limits import SessionLimits
+from services.bff.sessions.retention import ClosedSessions
+from services.bff.sessions.warnings import SessionWarnings
 from services.bff.settings import Settings
 from services.bff.stream_page import pages
 from services.bff.streams import Streams
@@ -85,6 +89,8 @@ def compose(settings: Settings) -> Service:
     desks = Desks(database, clock, settings.limits)
     controls = Controls(hub, switches, clock)
     streams = Streams(door, desks, bus, reader, Tails(hub, bus, database), controls, settings)
+    shared.health.tell(reader.name, reader.status)
+    shared.health.tell("streams", streams.status)
     watched.on_change(controls.settings_changed)
     admit = Admit(door, settings.public_origin)
     snapshots = bootstrap.Snapshots(database, directory, settings.limits)
@@ -99,14 +105,30 @@ def compose(settings: Settings) -> Service:
         polling.router(streams, admit, settings),
         locks.router(mutations, admit),
     ]
-    limits = SessionLimits(database, clock, settings.limits, every=settings.limits_seconds)
     for_streams = settings.drain_seconds * DRAIN_SHARE
     listener = StreamListener(streams, settings.host, settings.stream_port, for_streams)
     return shared.service(
         routers,
-        [watched, directory.news, reader, controls, limits, mutations, *locks.parts],
+        [
+            watched,
+            directory.news,
+            reader,
+            controls,
+            mutations,
+            *keepers(database, clock, settings, hub),
+            *locks.parts,
+        ],
         [listener],
         [to_sync.aclose, directory.close, locks.close],
         pages(settings.stream_origin),
         says=says_nonce(door.nonce),
     )
+
+
+def keepers(database: Database, clock: Clock, settings: Settings, hub: Hub) -> list[Part]:
+    """What happens to desk sessions without anybody asking."""
+    return [
+        SessionLimits(database, clock, settings.limits, every=settings.limits_seconds),
+        SessionWarnings(database, clock, settings.limits, hub),
+        ClosedSessions(database, clock, timedelta(days=settings.session_kept_days)),
+    ]

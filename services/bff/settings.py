@@ -49,6 +49,8 @@ class Settings(ServiceSettings):
     """How far the vendor's clock may be behind ours."""
     lock_report_seconds: float = Field(default=2, gt=0)
     """How often the vendor's log is read."""
+    session_kept_days: float = Field(default=90, ge=1)
+    """A session is deleted so long after its end."""
     page_token_key: SecretStr
     """Signs page tokens; the same for all processes."""
     stream_heartbeat: float = Field(default=20, gt=0)
@@ -64,6 +66,8 @@ class Settings(ServiceSettings):
     max_streams: int = Field(default=20_000, ge=1)
     attach_rate: float = Field(default=2_000, gt=0)
     """Streams opened in a second; so many also at once after a quiet time. The others are sent away with a time."""
+    max_openings: int = Field(default=512, ge=1)
+    """Who waits for the answer at once; with more than it can look at, a process tells the others when to come back."""
     max_polls: int = Field(default=300, ge=1)
     """Requests that wait for news at once; fewer than requests at all."""
     drain_seconds: float = Field(default=60.0, gt=0)
