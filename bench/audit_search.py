@@ -5,6 +5,7 @@ database (one million with --quick, else ten), the months that have ended get th
 asked again and again, of changing tenants and values, and in between by several at once. Milliseconds, per kind and of all.
 """
 
+import argparse
 import asyncio
 import random
 import statistics
@@ -153,6 +154,15 @@ async def mix(log: Log, report: Report, searches: int) -> None:
     report.add("search p50 ms: all", statistics.median(every))
     report.add("search p99 ms: all", percentile(every, 99))
     report.add("count p99 ms: all", percentile([one for values in counted.values() for one in values], 99))
+
+
+async def measure(database: Database, admin: asyncpg.Connection, millions: int) -> dict[str, float]:
+    """The figures of the mix over so many millions of records, for `bench.audit`."""
+    await load(admin, millions * 1_000_000)
+    taken = Report("audit_search", argparse.Namespace(json=None))
+    await mix(Log(database, admin, millions * 1_000_000), taken, 200)
+    names = {"search_p50_ms": "search p50 ms: all", "search_p99_ms": "search p99 ms: all"}
+    return {name: taken.rounds[figure][0] for name, figure in names.items()}
 
 
 def percentile(values: list[float], part: int) -> float:

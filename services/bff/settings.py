@@ -31,6 +31,8 @@ class Settings(ServiceSettings):
     """Mean time from one heartbeat of a session to the next."""
     limits_seconds: float = Field(default=1, gt=0)
     """How often sessions are looked for that have reached a limit."""
+    session_kept_days: float = Field(default=90, ge=1)
+    """A session is deleted so long after its end."""
     audit_verifier_key: str = ""
     """Whose signature under a checkpoint counts (C2SP verifier key); given apart from audit, which could lie."""
     lock_vendor: str = Field(default="locks", pattern=r"^[a-z][a-z0-9_]{0,39}$")
@@ -49,8 +51,6 @@ class Settings(ServiceSettings):
     """How far the vendor's clock may be behind ours."""
     lock_report_seconds: float = Field(default=2, gt=0)
     """How often the vendor's log is read."""
-    session_kept_days: float = Field(default=90, ge=1)
-    """A session is deleted so long after its end."""
     page_token_key: SecretStr
     """Signs page tokens; the same for all processes."""
     stream_heartbeat: float = Field(default=20, gt=0)

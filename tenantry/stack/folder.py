@@ -22,7 +22,9 @@ from tenantry.stack.nats_server import new_seeds
 
 PRODUCTS = ("ai_console", "compliance_suite", "notetaker")
 """The example products, each a process of its own."""
-PORTS = ("postgres", "nats", "nats_monitor", "issuer", *SERVICES, "bff_stream", *PRODUCTS)
+LOCK_VENDOR = "lock_vendor"
+"""The simulated vendor of locks, which the bff speaks to."""
+PORTS = ("postgres", "nats", "nats_monitor", "issuer", *SERVICES, "bff_stream", *PRODUCTS, LOCK_VENDOR)
 SERVER_PORTS = range(10_000, 32_000)
 
 
@@ -45,6 +47,7 @@ class Secrets:
     key_pepper: str
     trial_links: str
     desktop_passphrase: str
+    lock_vendor: str
 
 
 class DataFolder:
@@ -163,4 +166,5 @@ def new_secrets() -> dict[str, Any]:
         "key_pepper": random_bytes(),
         "trial_links": random_bytes(),
         "desktop_passphrase": secrets.token_urlsafe(24),
+        "lock_vendor": secrets.token_urlsafe(32),
     }

@@ -148,6 +148,8 @@ TABLE: dict[str, dict[str, Any]] = {
         f"GET {BFF}/events": DEVICE,
         f"GET {BFF}/devices/status": OnADevice(Capability.DEVICE_READ),
         f"POST {BFF}/sync/{{verb}}": DEVICE,
+        f"POST {BFF}/locks/{{lock_id}}/actions": DEVICE,
+        f"GET {BFF}/lock-actions/{{action_id}}": DEVICE,
     },
     "audit": {
         f"GET {TENANT}/audit/records": PROOFS,
@@ -173,6 +175,10 @@ TABLE: dict[str, dict[str, Any]] = {
         f"GET {PROJECT}/viewertoken": PUBLISHER,
         f"POST {PROJECT}/graphql": PUBLISHER,
         "GET /v1/audit/key": PUBLIC,
+        "GET /v1/audit/gaps": Capability.PLATFORM_GAP_READ,
+        "GET /v1/audit/lock-actions/halts": Capability.PLATFORM_GAP_READ,
+        "POST /v1/audit/lock-actions/halts": Capability.PLATFORM_LOCK_HALT,
+        f"POST {TENANT}/audit/lock-actions/resumption": Capability.PLATFORM_LOCK_HALT,
     },
     "sync": {f"POST /sync/v1/{verb}": ("bff",) for verb in ("handshake", "pull", "push")},
     "notifier": {
@@ -281,6 +287,8 @@ def call(http: httpx.Client, place: Place, role: str, method: str, path: str) ->
         "token_id",
         "project_id",
         "subject",
+        "lock_id",
+        "action_id",
     ):
         filled = filled.replace(f"{{{name}}}", str(uuid.UUID(int=7)))
     body = None if method in {"GET", "DELETE"} else {"nothing": "good"}

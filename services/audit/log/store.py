@@ -171,3 +171,25 @@ async def signed_records(tx: ReadTx, wanted: Sequence[tuple[UUID, UUID]]) -> lis
         tx, tenant_ids=[tree for tree, _ in wanted], record_ids=[id_ for _, id_ in wanted]
     )
     return [(row["tenant_id"], row["record_id"]) async for row in rows]
+
+
+async def add_bodies(tx: Tx, bodies: Sequence[tuple[UUID, int, Leaf]]) -> None:
+    """Bodies that their leaves hold the hash of, (tree, leaf index, leaf)."""
+    await queries.add_bodies(
+        tx,
+        tenant_ids=[tree for tree, _, _ in bodies],
+        leaf_indexes=[index for _, index, _ in bodies],
+        received_at=[leaf.received_at for _, _, leaf in bodies],
+        bodies=[leaf.body for _, _, leaf in bodies],
+    )
+
+
+async def body_of(tx: ReadTx, tenant_id: UUID, leaf_index: int) -> bytes | None:
+    """The body that is kept beside this leaf; None for a leaf that holds its own."""
+    found: bytes | None = await queries.body_of(tx, tenant_id=tenant_id, leaf_index=leaf_index)
+    return found
+
+
+async def checkpoint_at(tx: ReadTx, tenant_id: UUID, size: int) -> StoredCheckpoint | None:
+    row = await queries.checkpoint_at(tx, tenant_id=tenant_id, size=size)
+    return None if row is None else StoredCheckpoint(*row)

@@ -95,6 +95,7 @@ def record_of(message: Message) -> Record:
         trace_id=trace_id,
         words=words_of([envelope.type, *texts_of(told, marks)]),
         personal=marks,
+        is_canonical=True,  # texts and numbers of ours, and a body that `embed` has looked at
     )
 
 

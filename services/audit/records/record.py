@@ -4,12 +4,14 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from services.audit.log.canonical import canonical
+from services.audit.log.canonical import NotCanonical, canonical, encoded
 from services.audit.log.merkle import leaf_hash
 from services.audit.records.personal.model import Personal
 
@@ -61,6 +63,8 @@ class Record:
     """What may be searched as text; no personal data."""
     personal: tuple[Personal, ...] = ()
     """What of the statement is sealed before it becomes a leaf."""
+    is_canonical: bool = False
+    """Who made the statement has looked at all of it (`log.canonical`); the sequencer need not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class Leaf:
     received_at: datetime
     entry: bytes
     hash: bytes
+    body: bytes | None = None
+    """The canonical bytes of the statement's body where the leaf holds their hash instead."""
 
 
 EXTRACTED = (
@@ -100,24 +106,43 @@ EXTRACTED = (
 """Fields of a record that stand in columns of their own, in the order of `extracted`."""
 
 _extracted = attrgetter(*EXTRACTED)
+LARGEST_ENTRY = 65_535
+"""An entry's length is a uint16 in an entry bundle."""
+BODIES = ("data", "data_base64")
 ESCAPED_NUL = b"\\u0000"
 
 
 def leaf_of(record: Record, received_at: datetime, nonce: bytes) -> Leaf:
     """`nonce` (16 random bytes) keeps the hash from confirming a guessed record.
 
-    Raises NotCanonical, and ValueError for a record whose personal data are not sealed.
+    A body (`data` or `data_base64`) with which the entry would be larger than C2SP tlog-tiles allows is kept beside the
+    leaf, which holds its SHA-256. Raises NotCanonical, also where the rest alone is too large, and ValueError for a record
+    whose personal data are not sealed.
     """
     if record.personal:
         raise ValueError(f"{record.action} {record.id}: its personal data are not sealed")
-    entry = canonical(
-        {
-            **record.statement,
-            "received_at": rfc3339(received_at),
-            "nonce": base64.b64encode(nonce).decode(),
-        }
-    )
-    return Leaf(record, received_at, entry, leaf_hash(entry))
+    statement = {
+        **record.statement,
+        "received_at": _told(received_at),
+        "nonce": base64.b64encode(nonce).decode(),
+    }
+    entry, body = (encoded if record.is_canonical else canonical)(statement), None
+    if len(entry) > LARGEST_ENTRY:
+        name = next((name for name in BODIES if name in statement), None)
+        body = canonical(statement.pop(name)) if name else b""
+        statement["body"] = {"member": name, "sha256": sha256(body).hexdigest(), "bytes": len(body)}
+        entry = canonical(statement)
+        if len(entry) > LARGEST_ENTRY:
+            raise NotCanonical(
+                f"/: the record has {len(entry)} bytes without its body, {LARGEST_ENTRY} are allowed"
+            )
+    return Leaf(record, received_at, entry, leaf_hash(entry), body)
+
+
+@lru_cache(maxsize=64)
+def _told(received_at: datetime) -> str:
+    """All leaves of a tree in a batch have the same."""
+    return rfc3339(received_at)
 
 
 def extracted(leaf: Leaf) -> tuple[Any, ...]:

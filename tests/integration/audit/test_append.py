@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from chassis.bus import Bus
 from chassis.clock import ManualClock
@@ -16,6 +19,7 @@ from chassis.ids import uuid7
 from chassis.inbox import Consumer
 from chassis.pull import Delivery
 from services.audit.consumers import sequencer
+from services.audit.log import store
 from services.audit.log.sequencer import append
 from services.audit.records.record import PLATFORM
 from tenantry import log_verifier
@@ -181,6 +185,31 @@ async def test_received_time_never_goes_back_even_when_the_clock_does(log: Log) 
     )
 
 
+@pytest.mark.parametrize(("seconds", "alarms"), [(5, 0), (6, 1)])
+async def test_a_clock_that_went_back_by_more_than_five_seconds_is_an_alarm(
+    log: Log, seconds: int, alarms: int
+) -> None:
+    tenant = uuid7()
+    await log.append([numbered(1, tenant=tenant)], NOW)
+    with capture_logs() as said:
+        await log.append([numbered(2, tenant=tenant)], NOW - timedelta(seconds=seconds))
+    found = [line["log_level"] for line in said if line["event"] == "audit.clock_went_back"]
+    assert found == ["error"] * alarms
+
+
+async def test_a_record_that_is_posted_again_keeps_its_leaf(log: Log) -> None:
+    """Whoever has no inbox that looked: the tree does, also across batches and within one."""
+    tenant = uuid7()
+    records = records_of([numbered(number, tenant=tenant) for number in range(1, 6)])
+    async with log.database.worker() as tx:
+        first = dict(await append(tx, records[:3], NOW))
+    async with log.database.worker() as tx:
+        again = dict(await append(tx, [*records, *records], NOW + timedelta(days=30)))
+    assert first == {record.id: index for index, record in enumerate(records[:3])}
+    assert again == {record.id: index for index, record in enumerate(records)}
+    await assert_dense(log, tenant, [record.id for record in records])
+
+
 @pytest.mark.parametrize("depth", [150, 300, 900])
 async def test_a_deeply_nested_body_becomes_a_leaf_like_any_other(
     log: Log, consumer: Consumer, depth: int
@@ -205,6 +234,25 @@ async def test_a_character_that_no_text_column_holds_does_not_keep_an_event_from
     await assert_dense(log, tenant, [event.id])
     [entry] = await log.entries(tenant)
     assert b'"id":"a\\u0000b"' in entry
+
+
+async def test_a_body_too_large_for_an_entry_is_kept_beside_the_leaf_that_holds_its_hash(
+    log: Log, consumer: Consumer
+) -> None:
+    event = numbered(1)
+    body = orjson.dumps({"text": "é" * 50_000, "b": 1, "a": None}, option=orjson.OPT_SORT_KEYS)
+    await consumer.receive([Delivery(event.headers, body), Delivery(numbered(2).headers, b"\xff" * 80_000)])
+    tenant = event.envelope.tenant_id
+    assert tenant is not None
+    await assert_dense(log, tenant, [event.id])
+    [entry] = await log.entries(tenant)
+    assert len(entry) < 65_536
+    told = orjson.loads(entry)["body"]
+    assert told == {"member": "data", "sha256": sha256(body).hexdigest(), "bytes": len(body)}
+    async with log.database.reading(tenant) as tx:
+        assert await store.body_of(tx, tenant, 0) == body
+    kept = await log.admin.fetch("select length(body) as size from audit.audit_body order by size")
+    assert [row["size"] for row in kept] == [len(body), 2 + 4 * 80_000 // 3 + 2]
 
 
 async def test_numbers_that_no_canonical_form_holds_do_not_keep_an_event_from_its_leaf(
