@@ -38,7 +38,7 @@ from services.audit.log.store import LEAF_COLUMNS
 from services.audit.records.entry import record_of
 from services.audit.records.record import Record, extracted, leaf_of
 from tests.infra import Databases, TestNats, TestPostgres, eventually
-from tests.integration.audit.stage import SIGNER
+from tests.integration.audit.stage import KEYS, SIGNER
 from tests.integration.chassis.numbered_events import Numbered, numbered
 
 SERVICE, STREAM, DURABLE = "audit", "REGISTRY", "audit-inbox"
@@ -202,7 +202,7 @@ async def consuming(here: Place) -> AsyncIterator[None]:
         service=SERVICE,
         stream=STREAM,
         durable=DURABLE,
-        apply=sequencer(SystemClock(), audit_search.PATIENCE),
+        apply=sequencer(SystemClock(), KEYS),
         settings=settings,
     )
     tasks = [asyncio.create_task(consumer.run()), asyncio.create_task(signing(here))]

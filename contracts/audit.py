@@ -1,4 +1,4 @@
-"""What audit says: checkpoints of the log, gaps it saw."""
+"""What audit says: checkpoints of the log, gaps it saw, exports that are ready, legal holds."""
 
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -46,6 +46,99 @@ class GapRepairedV1(GapEvent):
     """
 
     type: ClassVar = "audit.gap.repaired.v1"
+
+
+class SubjectErasedV1(Event):
+    """The key of a person's data in a tenant's log was destroyed: what was sealed with it can be read by nobody any more.
+
+    Every proof about the log stays valid, for leaves cover what was sealed.
+    """
+
+    type: ClassVar = "audit.subject.erased.v1"
+    aggregate: ClassVar = "subject"
+    aggregate_field: ClassVar = "key_id"
+
+    tenant_id: UUID
+    key_id: UUID
+    """The key that is no more; sealed values name it."""
+    requested_by: str
+    legal_basis: str
+    erased_at: Time
+
+
+class PublisherTokenEvent(Event):
+    """An event about a token with which somebody outside posts records into one project of a tenant's log."""
+
+    aggregate: ClassVar = "publisher_token"
+    aggregate_field: ClassVar = "token_id"
+
+    tenant_id: UUID
+    token_id: UUID
+    project_id: str
+
+
+class PublisherTokenIssuedV1(PublisherTokenEvent):
+    """The token opens the intake from now on."""
+
+    type: ClassVar = "audit.publisher_token.issued.v1"
+
+    product: str | None
+    may_read: bool
+
+
+class PublisherTokenRevokedV1(PublisherTokenEvent):
+    """The token opens nothing any more."""
+
+    type: ClassVar = "audit.publisher_token.revoked.v1"
+
+
+class ExportReadyV1(Event):
+    """An export of a tenant's log can be fetched until `expires_at`; who asked for it is told where."""
+
+    type: ClassVar = "audit.export.ready.v1"
+    aggregate: ClassVar = "export"
+    aggregate_field: ClassVar = "export_id"
+
+    tenant_id: UUID
+    export_id: UUID
+    asked_by: str
+    language: str
+    """`en` or `fr`."""
+    records: int
+    bytes: int
+    is_range_complete: bool
+    """Whether the files prove that no record of the range is missing."""
+    expires_at: Time
+
+
+class HoldEvent(Event):
+    """An event about a legal hold: what it covers is neither erased nor dropped. Why it stands is told by audit alone."""
+
+    aggregate: ClassVar = "hold"
+    aggregate_field: ClassVar = "hold_id"
+
+    tenant_id: UUID
+    hold_id: UUID
+    received_from: Time | None
+    """The records received from then on; null: from the first one on."""
+    received_to: Time | None
+    """Those received before then; null: also all that come."""
+    subject: str | None
+    """The one person whose data is held; null: everybody's."""
+    until: Time | None
+    """When it ends by itself; null: never."""
+
+
+class HoldPlacedV1(HoldEvent):
+    """From now on nothing that the hold covers is erased or dropped."""
+
+    type: ClassVar = "audit.hold.placed.v1"
+
+
+class HoldReleasedV1(HoldEvent):
+    """Somebody released the hold; one that ended at `until` is not released."""
+
+    type: ClassVar = "audit.hold.released.v1"
 
 
 Cause = Literal["unrecorded_command", "gap", "operator"]
@@ -105,6 +198,12 @@ EVENTS: tuple[type[Event], ...] = (
     CheckpointPublishedV1,
     GapDetectedV1,
     GapRepairedV1,
+    SubjectErasedV1,
+    PublisherTokenIssuedV1,
+    PublisherTokenRevokedV1,
+    ExportReadyV1,
+    HoldPlacedV1,
+    HoldReleasedV1,
     LockActionsHaltedV1,
     LockActionsResumedV1,
     AuditSourceHeartbeatV1,

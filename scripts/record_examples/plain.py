@@ -32,6 +32,7 @@ ENCODED = frozenset({"entry", "Tenantry-Principal"})
 """Members that hold JSON in base64."""
 MADE_UP: dict[str, Any] = {
     "age_seconds": 0.5,
+    "documents": 28,
     "duration_ms": 12,
     "exp": 1_799_054_100,
     "for_seconds": 42.0,
@@ -40,6 +41,7 @@ MADE_UP: dict[str, Any] = {
     "nonce": f"{'A' * 22}==",
     "prefix": "tk_live_made",
     "read_seconds_ago": 0.5,
+    "signed_size": 28,
     "tree_size": 28,
     "verifier_key": f"tenantry.example/audit+00000000+{'A' * 44}",
 }

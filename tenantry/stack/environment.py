@@ -113,6 +113,10 @@ class Environment:
             },
             "audit": {
                 "SIGNING_KEY": self._secrets.audit_signing,
+                "ROOT_KEY": self._secrets.audit_root,
+                "PAGE_TOKEN_KEY": self._secrets.page_tokens,
+                "EXPORT_FOLDER": str(self._folder / "audit" / "exports"),
+                "BUNDLE_FOLDER": str(self._folder / "audit" / "bundles"),
                 "ANCHOR_FOLDER": str(self._folder / "anchors"),
                 "ANCHOR_SECONDS": "5",
             },

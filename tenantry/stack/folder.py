@@ -40,6 +40,7 @@ class Secrets:
     issuer_admin: str
     erp_webhook: str
     audit_signing: str
+    audit_root: str
     notifier_sealing: str
     sync_cursor: str
     page_tokens: str
@@ -158,6 +159,7 @@ def new_secrets() -> dict[str, Any]:
         "issuer_admin": secrets.token_urlsafe(32),
         "erp_webhook": secrets.token_urlsafe(32),
         "audit_signing": random_bytes(),
+        "audit_root": random_bytes(),
         "notifier_sealing": random_bytes(),
         "sync_cursor": random_bytes(),
         "page_tokens": random_bytes(),

@@ -4,6 +4,7 @@ from scripts.record_examples.cast import Cast
 from scripts.record_examples.story import (
     api_keys,
     audit,
+    audit_records,
     catalogue,
     demo,
     desks,
@@ -56,6 +57,7 @@ STORY = (
     sync.tell,
     directory.tell,
     audit.tell,
+    audit_records.tell,
     locks.tell_halt,
     notices.tell,
     endings.tell,

@@ -95,7 +95,7 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
 
 def add_tiles(routes: APIRouter, database: Database, authenticate: Authenticate) -> None:
     """The log as other people's tools read it: C2SP tlog-tiles under `/v1/tenants/{tenant_id}/audit/log/`."""
-    reader = needs(authenticate, Capability.AUDIT_READ)
+    reader = needs(authenticate, Capability.AUDIT_READ, Capability.AUDIT_VERIFY)
 
     @routes.get("/tenants/{tenant_id}/audit/log/checkpoint", response_class=Response)
     async def checkpoint(tenant_id: UUID, claims: Annotated[Claims, reader]) -> Response:
@@ -136,7 +136,7 @@ def add_tiles(routes: APIRouter, database: Database, authenticate: Authenticate)
 
 def add_proofs(routes: APIRouter, database: Database, authenticate: Authenticate) -> None:
     """Proofs made here, for who does not want to read tiles."""
-    reader = needs(authenticate, Capability.AUDIT_READ)
+    reader = needs(authenticate, Capability.AUDIT_READ, Capability.AUDIT_VERIFY)
 
     @routes.get("/tenants/{tenant_id}/audit/inclusion")
     async def inclusion(

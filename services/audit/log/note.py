@@ -38,6 +38,9 @@ class Signer:
 
     def sign(self, checkpoint: Checkpoint) -> str:
         """The signed note: body, empty line, one signature line."""
-        body = checkpoint.body()
+        return self.sign_text(checkpoint.body())
+
+    def sign_text(self, body: str) -> str:
+        """A signed note of a text that ends in a newline. Its first line says what it is, lest one pass for another."""
         signature = base64.b64encode(self.key_id + self._key.sign(body.encode())).decode()
         return f"{body}\n— {self.name} {signature}\n"

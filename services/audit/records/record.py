@@ -13,6 +13,7 @@ from uuid import UUID
 
 from services.audit.log.canonical import NotCanonical, canonical, encoded
 from services.audit.log.merkle import leaf_hash
+from services.audit.records.personal.model import Personal
 
 PLATFORM = UUID(int=0)
 """The tree of facts that belong to no tenant."""
@@ -60,6 +61,8 @@ class Record:
     trace_id: str | None = None
     words: str | None = None
     """What may be searched as text; no personal data."""
+    personal: tuple[Personal, ...] = ()
+    """What of the statement is sealed before it becomes a leaf."""
     is_canonical: bool = False
     """Who made the statement has looked at all of it (`log.canonical`); the sequencer need not."""
 
@@ -113,8 +116,11 @@ def leaf_of(record: Record, received_at: datetime, nonce: bytes) -> Leaf:
     """`nonce` (16 random bytes) keeps the hash from confirming a guessed record.
 
     A body (`data` or `data_base64`) with which the entry would be larger than C2SP tlog-tiles allows is kept beside the
-    leaf, which holds its SHA-256. Raises NotCanonical, also where the rest alone is too large.
+    leaf, which holds its SHA-256. Raises NotCanonical, also where the rest alone is too large, and ValueError for a record
+    whose personal data are not sealed.
     """
+    if record.personal:
+        raise ValueError(f"{record.action} {record.id}: its personal data are not sealed")
     statement = {
         **record.statement,
         "received_at": _told(received_at),

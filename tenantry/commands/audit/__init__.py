@@ -2,14 +2,21 @@
 
 import typer
 
-from tenantry.commands.audit import anchors, gaps, locks, proof, verify
+from tenantry.commands.audit import anchors, gaps, locks, proof, rebuild, search, verify
 
 audit = typer.Typer(no_args_is_help=True, help="The audit log: what is in it, and what it proves.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group; `tenantry verify` is the short form of `tenantry audit verify`."""
-    for command in (verify.verify, proof.proof, anchors.anchors, gaps.gaps):
+    for command in (
+        verify.verify,
+        proof.proof,
+        anchors.anchors,
+        gaps.gaps,
+        search.search,
+        rebuild.rebuild,
+    ):
         audit.command()(command)
     app.command()(verify.verify)
     audit.add_typer(locks.locks, name="locks")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -37,20 +38,22 @@ async def issuer() -> AsyncIterator[TestIssuer]:
 
 @pytest.fixture
 async def audit(
-    service_dsns: Callable[[str], ServiceDsns], nats_server: TestNats, issuer: TestIssuer
+    service_dsns: Callable[[str], ServiceDsns], nats_server: TestNats, issuer: TestIssuer, tmp_path: Path
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The whole service, running; what it answers is asked through this client."""
-    async with serving(settings_of(service_dsns("audit"), nats_server, issuer.origin)) as http:
+    async with serving(settings_of(service_dsns("audit"), nats_server, issuer.origin, tmp_path)) as http:
         yield http
 
 
 @pytest.fixture
 async def audit_alone(
-    service_dsns: Callable[[str], ServiceDsns], nats_server: TestNats, issuer: TestIssuer
+    service_dsns: Callable[[str], ServiceDsns], nats_server: TestNats, issuer: TestIssuer, tmp_path: Path
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The whole service, which signs and enters nothing of itself: the test does."""
     rarely = {"checkpoint_seconds": 3_600, "anchor_seconds": 3_600}
-    async with serving(settings_of(service_dsns("audit"), nats_server, issuer.origin, **rarely)) as http:
+    async with serving(
+        settings_of(service_dsns("audit"), nats_server, issuer.origin, tmp_path, **rarely)
+    ) as http:
         yield http
 
 

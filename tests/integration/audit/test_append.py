@@ -24,7 +24,7 @@ from services.audit.log.sequencer import append
 from services.audit.records.record import PLATFORM
 from tenantry import log_verifier
 from tests.infra import eventually
-from tests.integration.audit.stage import Log, records_of
+from tests.integration.audit.stage import KEYS, Log, records_of
 from tests.integration.chassis.numbered_events import Numbered, numbered, several
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,7 +45,7 @@ async def consumer(log: Log, bus: Callable[[str], Awaitable[Bus]]) -> Consumer:
         service="audit",
         stream="REGISTRY",
         durable="audit-inbox",
-        apply=sequencer(clock),
+        apply=sequencer(clock, KEYS),
     )
 
 
