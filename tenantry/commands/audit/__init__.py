@@ -2,14 +2,15 @@
 
 import typer
 
-from tenantry.commands.audit import anchors, proof, verify
+from tenantry.commands.audit import anchors, export, holds, proof, verify
 
 audit = typer.Typer(no_args_is_help=True, help="The audit log: what is in it, and what it proves.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group; `tenantry verify` is the short form of `tenantry audit verify`."""
-    for command in (verify.verify, proof.proof, anchors.anchors):
+    for command in (verify.verify, proof.proof, anchors.anchors, export.export):
         audit.command()(command)
+    audit.add_typer(holds.holds, name="holds")
     app.command()(verify.verify)
     app.add_typer(audit, name="audit")

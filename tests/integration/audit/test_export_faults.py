@@ -59,7 +59,8 @@ async def test_a_writer_that_is_killed_begins_again_and_leaves_nothing_half(
     # The writer stands still as soon as it wants to say that it is in this phase.
     await admin.execute(
         "create function audit.stop_here() returns trigger language plpgsql as $$ begin"
-        f" if new.phase = '{phase}' and old.attempts = 1 and new.state = 'running' then perform pg_sleep(600); end if;"
+        f" if new.phase = '{phase}' and old.attempts = 1 and new.attempts = 1 and new.state = 'running'"
+        " then perform pg_sleep(600); end if;"
         " return new; end $$;"
         "create trigger stop_here before update on audit.audit_export for each row execute function audit.stop_here()"
     )
