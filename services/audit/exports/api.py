@@ -85,7 +85,7 @@ def export_out(row: dict[str, Any], links: Links, tenant_id: UUID) -> dict[str, 
         "asked_by": row["asked_by"],
         "language": row["language"],
         "shows_personal": row["shows_personal"],
-        "filter": {name: value for name, value in (row["filter"] or {}).items() if value is not None} or None,
+        "filter": row["filter"],
         "is_range_complete": row["filter"] is None,
         **{name: row[name].isoformat() if row[name] else None for name in times},
         "progress": {
