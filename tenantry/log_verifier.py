@@ -23,7 +23,8 @@ from typing import Any, Iterable, Sequence  # noqa: UP035  # for Python 3.9
 class Unverified(Exception):
     """The log does not prove what it claims: where, what kind of difference, and what differs.
 
-    Kinds: `unreadable`, `signature`, `edited`, `missing`, `root`, `proof`, `rolled-back`, `rewritten`, `time`.
+    Kinds: `unreadable`, `signature`, `edited`, `missing`, `root`, `proof`, `rolled-back`, `rewritten`, `other-log`,
+    `time`.
     """
 
     def __init__(self, place: str, kind: str, detail: str) -> None:
@@ -142,8 +143,14 @@ def open_note(note: str, verifier_key: str, place: str = "the checkpoint") -> Si
 
 def _public_key(verifier_key: str) -> tuple[str, bytes]:
     name, _, rest = verifier_key.strip().partition("+")
-    raw = _base64(rest.partition("+")[2])
-    if raw is None or len(raw) != 33 or raw[0] != 1:
+    identity, _, encoded = rest.partition("+")
+    raw = _base64(encoded)
+    if (
+        raw is None
+        or len(raw) != 33
+        or raw[0] != 1
+        or sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != identity
+    ):
         raise Unverified("the verifier key", "unreadable", "it is not <name>+<id>+<base64> of an Ed25519 key")
     return name, raw[1:]
 
@@ -275,7 +282,7 @@ def root_from_range(hashes: Sequence[bytes], first: int, size: int, proof: Seque
 def check_growth(older: SignedHead, newer: SignedHead, proof: Sequence[bytes], place: str) -> None:
     """That nothing of the older head was removed, edited or moved. Raises Unverified."""
     if older.origin != newer.origin:
-        raise Unverified(place, "signature", f"it speaks of {older.origin}, not of {newer.origin}")
+        raise Unverified(place, "other-log", f"it speaks of {older.origin}, not of {newer.origin}")
     if newer.size < older.size:
         raise Unverified(
             place, "rolled-back", f"it counted {older.size} records, the log now has {newer.size}"
@@ -290,7 +297,7 @@ def verify_log(entries: Sequence[bytes], note: str, verifier_key: str, origin: s
     """Recompute the tree over every entry and hold it against the signed head. Raises Unverified."""
     head = open_note(note, verifier_key)
     if head.origin != origin:
-        raise Unverified("the checkpoint", "signature", f"it speaks of {head.origin}, not of {origin}")
+        raise Unverified("the checkpoint", "other-log", f"it speaks of {head.origin}, not of {origin}")
     if len(entries) != head.size:
         raise Unverified(
             "the log", "missing", f"the checkpoint counts {head.size} records, the log gave {len(entries)}"
@@ -402,7 +409,7 @@ class Export:
         if [head.size, head.root.hex()] != [self.manifest["checkpoint"][name] for name in ("size", "root")]:
             raise Unverified("the checkpoint", "edited", "the manifest speaks of another one")
         if head.origin != self.manifest["origin"]:
-            raise Unverified("the checkpoint", "signature", f"it speaks of {head.origin}")
+            raise Unverified("the checkpoint", "other-log", f"it speaks of {head.origin}")
         self.report.proved.append(f"the checkpoint of {head.size} records is signed")
         return head
 

@@ -20,7 +20,10 @@ LAST_LEAF = 2**63 - 1
 
 
 class RecordOut(BaseModel):
-    """One record. `entry` holds the exact leaf bytes in base64; all else is extracted from them."""
+    """One record. `entry` holds the exact leaf bytes in base64; all else is extracted from them.
+
+    `body` is given to who asks for one record whose leaf holds only the SHA-256 of its body: its canonical JSON in base64.
+    """
 
     leaf_index: int
     record_id: UUID
@@ -37,6 +40,7 @@ class RecordOut(BaseModel):
     trace_id: str | None
     entry: str
     leaf_hash: str
+    body: str | None = None
 
 
 class RecordsOut(BaseModel):
@@ -46,16 +50,17 @@ class RecordsOut(BaseModel):
     next: int | None
 
 
-AS_THEY_ARE = set(RecordOut.model_fields) - {"received_at", "happened_at", "entry", "leaf_hash"}
+AS_THEY_ARE = set(RecordOut.model_fields) - {"received_at", "happened_at", "entry", "leaf_hash", "body"}
 
 
-def record_out(row: dict[str, Any]) -> RecordOut:
+def record_out(row: dict[str, Any], body: bytes | None = None) -> RecordOut:
     return RecordOut(
         **{name: row[name] for name in AS_THEY_ARE},
         received_at=row["received_at"].isoformat(),
         happened_at=row["happened_at"].isoformat(),
         entry=base64.b64encode(row["entry"]).decode(),
         leaf_hash=row["leaf_hash"].hex(),
+        body=None if body is None else base64.b64encode(body).decode(),
     )
 
 
@@ -77,7 +82,10 @@ def router(database: Database, authenticate: Authenticate, reader: Reader) -> AP
         async with database.reading(tenant_id) as tx:
             if record_id is not None:
                 row = await store.record_of_id(tx, tenant_id, record_id)
-                return RecordsOut(records=[record_out(row)] if row else [], next=None)
+                if row is None:
+                    return RecordsOut(records=[], next=None)
+                body = await store.body_of(tx, tenant_id, row["leaf_index"])
+                return RecordsOut(records=[record_out(row, body)], next=None)
             rows = await reader.rows_from(tx, tenant_id, first, page_size)
         following = first + page_size if len(rows) == page_size else None
         return RecordsOut(records=[record_out(row) for row in rows], next=following)

@@ -58,7 +58,7 @@ def compose(settings: Settings) -> Service:
         database,
         bus,
         hears=dict.fromkeys(STREAMS.values(), sequencer(clock, settings.lock_patience)),
-        inbox=InboxSettings(max_batch=settings.max_batch),
+        inbox=InboxSettings(max_batch=settings.max_batch, alone=True),
         on_gap=gaps.note,
     )
     checkpoints = Checkpoints(

@@ -28,7 +28,8 @@ class Settings(ServiceSettings):
     """So many exports are written at the same time, by all processes together."""
     bundle_folder: Path
     """Where sealed bundles of old months lie; shared by the processes of the service, backed up."""
-    max_batch: int = Field(default=500, ge=1, le=5000)
+    max_batch: int = Field(default=2_500, ge=1, le=5000)
+    """Records to a transaction."""
     checkpoint_seconds: float = Field(default=1.0, gt=0)
     checkpoint_batch: int = Field(default=500, ge=1, le=5000)
     receipt_seconds: float = Field(default=2.0, gt=0)

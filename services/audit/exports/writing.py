@@ -19,11 +19,11 @@ from services.audit.exports import content, pdf
 from services.audit.exports.archive import BLOCK, Archive, Member
 from services.audit.exports.cells import write_rows
 from services.audit.exports.model import PLATFORM_PRODUCT, Export
-from services.audit.exports.outside import Outside, outside
 from services.audit.exports.proving import inclusion_proofs, range_proof
 from services.audit.exports.rows import HEAD, csv_row, pdf_row
 from services.audit.keeping.bundles.reading import Reader, Row
 from services.audit.log import store
+from services.audit.log.evidence import outside
 from services.audit.log.note import Signer
 
 PAGE = 1000
@@ -105,10 +105,8 @@ class Writer:
             self._add_csvs(archive)
             archive.add("checkpoint", checkpoint.note.encode())
             await self._prove(archive, first, end, checkpoint)
-            if found is not None:
-                archive.add("proofs/ledger.json", found.ledger)
-                for name, note in found.anchors.items():
-                    archive.add(f"anchors/{name}", note)
+            for name, data in found.items():
+                archive.add(name, data)
             manifest = content.manifest(
                 export, (first, end), self._tally, checkpoint, archive.members, self._signer, now
             )
@@ -199,7 +197,7 @@ class Writer:
         archive: Archive,
         checkpoint: store.StoredCheckpoint,
         now: datetime,
-        found: Outside | None,
+        found: Mapping[str, bytes],
     ) -> None:
         """The PDF in volumes of `pdf.ROWS` records."""
         spool = self._workplace / "rows.jsonl"

@@ -32,6 +32,7 @@ FORMAT = "tenantry-audit-ledger/1"
 MOST_ENTRIES = 5_000
 """Per transaction."""
 RETRY_SECONDS = 1.0
+LARGEST_SIZE = 2**63 - 1
 
 
 def entry_of(tenant_id: UUID, checkpoint: StoredCheckpoint) -> Record:
@@ -121,14 +122,14 @@ class Ledger:
 
 
 async def prove_entry(
-    tx: ReadTx, ledger_tx: ReadTx, tenant_id: UUID
+    tx: ReadTx, ledger_tx: ReadTx, tenant_id: UUID, most: int = LARGEST_SIZE
 ) -> tuple[int, bytes, StoredCheckpoint, list[bytes]]:
     """(leaf, entry, ledger's checkpoint, path): that the ledger's head covers the tree's entry. Raises EmptyLog.
 
-    `tx` sees the tenant, `ledger_tx` the ledger.
+    Of the last entry that quotes a checkpoint of at most `most` leaves. `tx` sees the tenant, `ledger_tx` the ledger.
     """
     head = await proofs.signed_head(ledger_tx, LEDGER)
-    entered = await queries.ledger_entry_before(tx, tenant_id=tenant_id, size=head.size)
+    entered = await queries.ledger_entry_before(tx, tenant_id=tenant_id, size=head.size, most=most)
     if entered is None:
         raise EmptyLog("this tenant's log is not in the ledger yet; it is entered once per anchor period")
     index: int = entered["leaf_index"]

@@ -19,10 +19,11 @@ insert into ledger_entry (tenant_id, leaf_index, size, entered_at)
 select tenant_id, leaf_index, size, :entered_at::timestamptz
 from unnest(:tenant_ids::uuid[], :leaf_indexes::bigint[], :sizes::bigint[]) as fresh (tenant_id, leaf_index, size);
 
--- name: ledger_entry_before(tenant_id, size)^
--- The last entry of a tree that the ledger's checkpoint of this size covers.
+-- name: ledger_entry_before(tenant_id, size, most)^
+-- The last entry of a tree, of at most so many leaves, that the ledger's checkpoint of this size covers.
 select leaf_index, size, entered_at from ledger_entry
-where tenant_id = :tenant_id::uuid and leaf_index < :size::bigint order by leaf_index desc limit 1;
+where tenant_id = :tenant_id::uuid and leaf_index < :size::bigint and size <= :most::bigint
+order by leaf_index desc limit 1;
 
 -- name: ledger_leaf(ledger, leaf_index, entered_at)$
 select entry from audit_event

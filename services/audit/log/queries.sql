@@ -76,3 +76,16 @@ from audit_event where tenant_id = :tenant_id::uuid and record_id = :record_id::
 select entry from audit_event
 where tenant_id = :tenant_id::uuid and leaf_index >= :first::bigint and leaf_index < :end::bigint
 order by leaf_index;
+
+-- name: signed_records(tenant_ids, record_ids)
+select wanted.tenant_id, wanted.record_id
+from unnest(:tenant_ids::uuid[], :record_ids::uuid[]) as wanted (tenant_id, record_id)
+join audit_event event on event.record_id = wanted.record_id and event.tenant_id = wanted.tenant_id
+where event.leaf_index < (select max(size) from checkpoint where checkpoint.tenant_id = wanted.tenant_id);
+
+-- name: add_bodies(tenant_ids, leaf_indexes, received_at, bodies)!
+insert into audit_body (tenant_id, leaf_index, received_at, body)
+select * from unnest(:tenant_ids::uuid[], :leaf_indexes::bigint[], :received_at::timestamptz[], :bodies::bytea[]);
+
+-- name: body_of(tenant_id, leaf_index)$
+select body from audit_body where tenant_id = :tenant_id::uuid and leaf_index = :leaf_index::bigint;

@@ -4,26 +4,32 @@ unrecorded.
 
 import asyncio
 import base64
-import time
+import contextlib
 from uuid import UUID
 
+import structlog
 from pydantic import ValidationError
 
 from chassis.bus import Bus
 from chassis.db import Database, ReadTx
+from chassis.errors import Transient
 from contracts.receipts import Receipt, ReceiptAnswer, ReceiptAsked, Refusal, WhyNot
 from contracts.subjects import RECEIPTS
 from services.audit.errors import EmptyLog, LeafNotFound, LockActionsHalted
 from services.audit.gaps import halts
 from services.audit.log import proofs, store
 
+log = structlog.get_logger(__name__)
+
 LOOK_SECONDS = 0.05
-AT_ONCE = 200
-"""Requests that wait; a look takes a connection for a moment only."""
+AT_ONCE = 500
+"""Requests that wait."""
+Wanted = tuple[UUID, UUID]
+"""(tenant, record)."""
 
 
 class Receipts:
-    """The part that answers. A request waits up to `seconds` until the record is signed, beside the others."""
+    """The part that answers. A request waits up to `seconds` until its record is signed; one look serves all that wait."""
 
     name = "receipts"
 
@@ -31,16 +37,22 @@ class Receipts:
         self._database = database
         self._bus = bus
         self._seconds = seconds
+        self._waiting: dict[asyncio.Event, Wanted] = {}
 
     async def run(self) -> None:
         await self._bus.respond(RECEIPTS, self.answer, at_once=AT_ONCE)
-        await asyncio.Event().wait()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self._look()
+            except Transient as error:
+                log.warning("audit.receipts.waiting", reason=str(error))
 
     async def answer(self, request: bytes) -> bytes:
         """A `ReceiptAnswer`; nothing while the database is away."""
         try:
             asked = ReceiptAsked.model_validate_json(request)
-            said = ReceiptAnswer(receipt=await self._wait_for(asked))
+            said = ReceiptAnswer(receipt=await self._wait_for((asked.tenant_id, asked.record_id)))
         except ValidationError as error:
             said = refused("malformed", f"the request has {error.error_count()} faults")
         except LockActionsHalted as error:
@@ -49,19 +61,35 @@ class Receipts:
             said = refused("not_yet", str(error))
         return said.model_dump_json().encode()
 
-    async def _wait_for(self, asked: ReceiptAsked) -> Receipt:
+    async def _wait_for(self, wanted: Wanted) -> Receipt:
         """Raises EmptyLog or LeafNotFound when the time is over, LockActionsHalted at once."""
-        until = time.monotonic() + self._seconds
-        while True:
-            try:
-                # One snapshot: a halt is looked for in the transaction that reads the proof.
-                async with self._database.platform_reading() as tx:
-                    await halts.refuse_when_halted(tx, asked.tenant_id)
-                    return await receipt_of(tx, asked.tenant_id, asked.record_id)
-            except (EmptyLog, LeafNotFound):
-                if time.monotonic() >= until:
-                    raise
-            await asyncio.sleep(LOOK_SECONDS)
+        with contextlib.suppress(EmptyLog, LeafNotFound):
+            return await self._receipt(wanted)
+        signed = asyncio.Event()
+        self._waiting[signed] = wanted
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds):
+                    await signed.wait()
+        finally:
+            del self._waiting[signed]
+        return await self._receipt(wanted)
+
+    async def _receipt(self, wanted: Wanted) -> Receipt:
+        # One snapshot: a halt is looked for in the transaction that reads the proof.
+        async with self._database.platform_reading() as tx:
+            await halts.refuse_when_halted(tx, wanted[0])
+            return await receipt_of(tx, *wanted)
+
+    async def _look(self) -> None:
+        """Wake those whose record is signed by now."""
+        if not self._waiting:
+            return
+        async with self._database.platform_reading() as tx:
+            found = set(await store.signed_records(tx, sorted(set(self._waiting.values()))))
+        for signed, wanted in self._waiting.items():
+            if wanted in found:
+                signed.set()
 
 
 async def receipt_of(tx: ReadTx, tenant_id: UUID, record_id: UUID) -> Receipt:

@@ -77,6 +77,14 @@ async def _write(tx: Tx, grown: Sequence[Growth]) -> None:
     await store.copy_leaves(
         tx, (row for growth in grown for row in enumerate(growth.leaves, growth.before.size))
     )
+    bodies = [
+        (growth.before.tenant_id, index, leaf)
+        for growth in grown
+        for index, leaf in enumerate(growth.leaves, growth.before.size)
+        if leaf.body is not None
+    ]
+    if bodies:
+        await store.add_bodies(tx, bodies)
     if finished:
         await store.put_tiles(tx, finished)
     await store.move_heads(tx, [growth.after for growth in grown])

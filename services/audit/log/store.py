@@ -163,3 +163,28 @@ async def entries(tx: ReadTx, tenant_id: UUID, first: int, end: int) -> list[byt
     """The exact bytes of the leaves first…end-1, as far as they are there."""
     rows = queries.entries(tx, tenant_id=tenant_id, first=first, end=end)
     return [bytes(row["entry"]) async for row in rows]
+
+
+async def signed_records(tx: ReadTx, wanted: Sequence[tuple[UUID, UUID]]) -> list[tuple[UUID, UUID]]:
+    """Those of `wanted` (tree, record) that a checkpoint covers."""
+    rows = queries.signed_records(
+        tx, tenant_ids=[tree for tree, _ in wanted], record_ids=[id_ for _, id_ in wanted]
+    )
+    return [(row["tenant_id"], row["record_id"]) async for row in rows]
+
+
+async def add_bodies(tx: Tx, bodies: Sequence[tuple[UUID, int, Leaf]]) -> None:
+    """Bodies that their leaves hold the hash of, (tree, leaf index, leaf)."""
+    await queries.add_bodies(
+        tx,
+        tenant_ids=[tree for tree, _, _ in bodies],
+        leaf_indexes=[index for _, index, _ in bodies],
+        received_at=[leaf.received_at for _, _, leaf in bodies],
+        bodies=[leaf.body for _, _, leaf in bodies],
+    )
+
+
+async def body_of(tx: ReadTx, tenant_id: UUID, leaf_index: int) -> bytes | None:
+    """The body that is kept beside this leaf; None for a leaf that holds its own."""
+    found: bytes | None = await queries.body_of(tx, tenant_id=tenant_id, leaf_index=leaf_index)
+    return found

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 
 from services.audit.log.merkle import TILE_WIDTH
 
-LARGEST_ENTRY = 65_535
-"""An entry's length is a uint16 in an entry bundle."""
 LEVEL = re.compile(r"0|[1-9][0-9]?")
 NUMBER = re.compile(r"((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 HIGHEST_LEVEL = 63

@@ -1,4 +1,4 @@
-drop table ledger_entry, anchor;
+drop table audit_body, ledger_entry, anchor;
 drop table audit_event;
 drop function make_audit_months(date), guard_audit_partition(text);
 drop trigger append_only on tile;

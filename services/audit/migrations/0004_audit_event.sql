@@ -160,3 +160,19 @@ create trigger append_only before update or delete or truncate on anchor
     for each statement execute function refuse_change();
 grant select, insert on anchor to audit_worker;
 grant select on anchor to audit_app;
+
+-- Bodies too large for an entry; the leaf holds their SHA-256.
+create table audit_body (
+    tenant_id   uuid        not null,
+    leaf_index  bigint      not null,
+    received_at timestamptz not null,
+    body        bytea       not null,
+    primary key (tenant_id, leaf_index)
+);
+create trigger append_only before update or delete or truncate on audit_body
+    for each statement execute function refuse_change();
+alter table audit_body enable row level security;
+alter table audit_body force row level security;
+create policy tenant on audit_body using (tenant_id = current_tenant());
+grant select on audit_body to audit_app;
+grant select, insert on audit_body to audit_worker;

@@ -4,12 +4,13 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from services.audit.log.canonical import canonical
+from services.audit.log.canonical import NotCanonical, canonical
 from services.audit.log.merkle import leaf_hash
 
 PLATFORM = UUID(int=0)
@@ -68,6 +69,8 @@ class Leaf:
     received_at: datetime
     entry: bytes
     hash: bytes
+    body: bytes | None = None
+    """The canonical bytes of the statement's body where the leaf holds their hash instead."""
 
 
 EXTRACTED = (
@@ -97,19 +100,34 @@ EXTRACTED = (
 """Fields of a record that stand in columns of their own, in the order of `extracted`."""
 
 _extracted = attrgetter(*EXTRACTED)
+LARGEST_ENTRY = 65_535
+"""An entry's length is a uint16 in an entry bundle."""
+BODIES = ("data", "data_base64")
 ESCAPED_NUL = b"\\u0000"
 
 
 def leaf_of(record: Record, received_at: datetime, nonce: bytes) -> Leaf:
-    """`nonce` (16 random bytes) keeps the hash from confirming a guessed record. Raises NotCanonical."""
-    entry = canonical(
-        {
-            **record.statement,
-            "received_at": rfc3339(received_at),
-            "nonce": base64.b64encode(nonce).decode(),
-        }
-    )
-    return Leaf(record, received_at, entry, leaf_hash(entry))
+    """`nonce` (16 random bytes) keeps the hash from confirming a guessed record.
+
+    A body (`data` or `data_base64`) with which the entry would be larger than C2SP tlog-tiles allows is kept beside the
+    leaf, which holds its SHA-256. Raises NotCanonical, also where the rest alone is too large.
+    """
+    statement = {
+        **record.statement,
+        "received_at": rfc3339(received_at),
+        "nonce": base64.b64encode(nonce).decode(),
+    }
+    entry, body = canonical(statement), None
+    if len(entry) > LARGEST_ENTRY:
+        name = next((name for name in BODIES if name in statement), None)
+        body = canonical(statement.pop(name)) if name else b""
+        statement["body"] = {"member": name, "sha256": sha256(body).hexdigest(), "bytes": len(body)}
+        entry = canonical(statement)
+        if len(entry) > LARGEST_ENTRY:
+            raise NotCanonical(
+                f"/: the record has {len(entry)} bytes without its body, {LARGEST_ENTRY} are allowed"
+            )
+    return Leaf(record, received_at, entry, leaf_hash(entry), body)
 
 
 def extracted(leaf: Leaf) -> tuple[Any, ...]:

@@ -27,7 +27,7 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 SIGNER = Signer("tenantry.example/audit", KEY)
 
 
-def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str, folder: Path) -> Settings:
+def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str, folder: Path, **changed: Any) -> Settings:
     """Quick rounds, a port and folders of the test's own."""
     given: dict[str, Any] = {
         "TENANTRY_MODE": "local",
@@ -45,10 +45,11 @@ def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str, folder: Path) ->
         "checkpoint_seconds": 0.1,
         "gap_seconds": 0.2,
         "anchor_seconds": 0.2,
+        "receipt_seconds": 4,
         "gap_alarm_seconds": 1,
         "drain_seconds": 2,
     }
-    return Settings(**given)
+    return Settings(**{**given, **changed})
 
 
 def records_of(events: Iterable[Numbered]) -> list[Record]:

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 import pytest
 
 from chassis.bus import Bus
@@ -16,6 +18,7 @@ from chassis.ids import uuid7
 from chassis.inbox import Consumer
 from chassis.pull import Delivery
 from services.audit.consumers import sequencer
+from services.audit.log import store
 from services.audit.log.sequencer import append
 from services.audit.records.record import PLATFORM
 from tenantry import log_verifier
@@ -205,6 +208,25 @@ async def test_a_character_that_no_text_column_holds_does_not_keep_an_event_from
     await assert_dense(log, tenant, [event.id])
     [entry] = await log.entries(tenant)
     assert b'"id":"a\\u0000b"' in entry
+
+
+async def test_a_body_too_large_for_an_entry_is_kept_beside_the_leaf_that_holds_its_hash(
+    log: Log, consumer: Consumer
+) -> None:
+    event = numbered(1)
+    body = orjson.dumps({"text": "é" * 50_000, "b": 1, "a": None}, option=orjson.OPT_SORT_KEYS)
+    await consumer.receive([Delivery(event.headers, body), Delivery(numbered(2).headers, b"\xff" * 80_000)])
+    tenant = event.envelope.tenant_id
+    assert tenant is not None
+    await assert_dense(log, tenant, [event.id])
+    [entry] = await log.entries(tenant)
+    assert len(entry) < 65_536
+    told = orjson.loads(entry)["body"]
+    assert told == {"member": "data", "sha256": sha256(body).hexdigest(), "bytes": len(body)}
+    async with log.database.reading(tenant) as tx:
+        assert await store.body_of(tx, tenant, 0) == body
+    kept = await log.admin.fetch("select length(body) as size from audit.audit_body order by size")
+    assert [row["size"] for row in kept] == [len(body), 2 + 4 * 80_000 // 3 + 2]
 
 
 async def test_numbers_that_no_canonical_form_holds_do_not_keep_an_event_from_its_leaf(

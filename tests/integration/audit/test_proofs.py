@@ -1,7 +1,10 @@
 """Proofs over the HTTP API convince a verifier that shares no code with audit, for every leaf of every small tree."""
 
 import base64
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -101,6 +104,18 @@ async def test_the_checkpoint_and_the_key_are_those_of_the_signer(
     assert log_verifier.open_note(answer.text, SIGNER.verifier_key()).origin == f"tenantry/audit/{tenant}"
     key = (await audit.get("/v1/audit/key")).json()
     assert key == {"verifier_key": SIGNER.verifier_key()}
+
+
+async def test_a_body_that_its_leaf_holds_the_hash_of_is_given_with_the_record(
+    reader: Reader, log: Log, tenant: UUID
+) -> None:
+    event = numbered(1, tenant=tenant)
+    await log.append([replace(event, data=b'{"text":"' + b"x" * 70_000 + b'"}')], NOW)
+    [record] = (await reader.get("records", record_id=str(event.id))).json()["records"]
+    told = json.loads(base64.b64decode(record["entry"]))["body"]
+    assert sha256(base64.b64decode(record["body"])).hexdigest() == told["sha256"]
+    [listed] = (await reader.get("records")).json()["records"]
+    assert listed["body"] is None
 
 
 async def test_a_record_is_found_by_its_event(reader: Reader, log: Log, tenant: UUID) -> None:

@@ -62,10 +62,6 @@ def test_a_second_encoding_of_a_signature_or_a_point_is_none() -> None:
     assert not log_verifier.is_signed(one_plus_p, message, signature)
 
 
-# C2SP signed-note, the example of the specification (2024): the note, and the key that signed it.
-NOTE = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
-
-
 def parts_beside(first: int, end: int, start: int, stop: int) -> list[tuple[int, int]]:
     """RFC 6962's own division of the leaves start…stop-1, as far as it lies beside first…end-1."""
     if stop <= first or start >= end:
