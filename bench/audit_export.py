@@ -36,7 +36,7 @@ async def measured(here: Place, folder: Path, count: int) -> tuple[float, float,
     export_id = await queued(log, tenant)
     await log.sign(NOW)
     told = told_of(log, folder, tenant, export_id)
-    secrets = ("database_url", "worker_database_url", "signing_key")
+    secrets = ("database_url", "worker_database_url", "signing_key", "root_key")
     spoken = told.model_dump(mode="json") | {name: getattr(told, name).get_secret_value() for name in secrets}
     began = time.perf_counter()
     writer = await asyncio.create_subprocess_exec(sys.executable, "-m", MODULE, stdin=asyncio.subprocess.PIPE)

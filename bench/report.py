@@ -3,6 +3,7 @@
 import argparse
 import json
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,13 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 
-def arguments(description: str | None) -> argparse.Namespace:
-    """`--quick` ends within a minute, `--json FILE` also writes the last line there."""
+def arguments(
+    description: str | None, more: Callable[[argparse.ArgumentParser], object] = lambda _: None
+) -> argparse.Namespace:
+    """`--quick` ends within a minute, `--json FILE` also writes the last line there; `more` adds a benchmark's own."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    more(parser)
     return parser.parse_args()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from chassis.auth import TokenVerifier
+from chassis.auth import Authenticate, TokenVerifier
 from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.db import Database
@@ -17,6 +17,7 @@ from chassis.health import Health
 from chassis.http import Says, create_api
 from chassis.inbox import Consumer, InboxSettings
 from chassis.intake import Apply
+from chassis.members import RememberingMembers, deactivated_in
 from chassis.migrate import newest
 from chassis.outbox import Lane
 from chassis.relay import Relay
@@ -41,6 +42,10 @@ class Backbone:
     health: Health
     replay: ReplayResponder
     parts: tuple[Part, ...]
+
+    def authenticate_members(self) -> Authenticate:
+        """For a service that was made with `admits_members`: who was deactivated is refused as soon as that is heard."""
+        return Authenticate(self.verifier, deactivated_in(self.database))
 
     def service(
         self,
@@ -101,10 +106,14 @@ def backbone(
     inbox: InboxSettings | None = None,
     lanes: Sequence[Lane] = (),
     on_gap: OnGap = say_nothing,
+    admits_members: bool = False,
 ) -> Backbone:
     """`hears` maps a stream to what is done with its messages; `lanes` are outboxes beside the service's own; `on_gap` is
-    told of holes in what it hears.
+    told of holes in what it hears. A service that `admits_members` by their tokens hears `REGISTRY`.
     """
+    heard = dict(hears or {})
+    if admits_members:
+        heard["REGISTRY"] = RememberingMembers(heard["REGISTRY"])
     consumers = [
         Consumer(
             bus=bus,
@@ -116,7 +125,7 @@ def backbone(
             apply=apply,
             settings=inbox,
         )
-        for stream, apply in (hears or {}).items()
+        for stream, apply in heard.items()
     ]
     relays = [Relay(database, bus, lane, clock) for lane in (Lane("outbox", STREAMS[name]), *lanes)]
     parts: list[Part] = [*relays, *consumers, Upkeep(database), Watchdog(bus=bus, consumers=consumers)]

@@ -37,6 +37,9 @@ class RelaySettings:
     """Times in seconds."""
 
     batch: int = 1000
+    """How many events are published at once."""
+    window: int = 100_000
+    """How many rows get their numbers in one transaction."""
     poll: float = 0.2
     """How long a row may wait whose wake-up was lost, or came from a process without a relay."""
     retry: float = 0.5
@@ -140,26 +143,27 @@ class Relay:
 
     async def _work(self, leader: Leader, state: RelayState) -> NoReturn:
         """Publish what is numbered and not in the stream, then number and publish for ever."""
-        while state.published_seq < state.last_seq:
-            await self._publish(state, await self._numbered(leader, state))
         log.info("relay.leading", lane=self._lane.name, epoch=state.epoch, seq=state.last_seq)
+        handed = state.published_seq
         publishing: asyncio.Task[None] | None = None
         try:
             while True:
                 self._awake.clear()
                 await self._beat()
-                rows = await leader.connection.fetch(
-                    "select * from number_events($1, $2)", self._lane.name, self._settings.batch
-                )
-                if rows:
-                    state.last_seq = rows[-1]["seq"]
-                    await self._at("numbered")
+                if handed == state.last_seq:
+                    await self._number(leader, state)
+                rows = await self._numbered(leader, state, handed)
                 if publishing is not None:
                     await publishing
                 # The next rows are numbered while these are on their way: half of what an event would wait.
                 publishing = asyncio.create_task(self._publish(state, rows)) if rows else None
                 await self._note_progress(leader, state)
-                if len(rows) < self._settings.batch:
+                if rows:
+                    handed = rows[-1]["seq"]
+                elif handed < state.last_seq:
+                    # Bodies past their window are gone; what is left to publish starts behind them.
+                    handed = state.published_seq = state.last_seq
+                else:
                     await self._pause(self._settings.poll)
         finally:
             if publishing is not None:
@@ -181,19 +185,27 @@ class Relay:
     def _outgoing(self, epoch: str, row: Any) -> Outgoing:
         return Outgoing(row["seq"], row["subject"], numbered_headers(row, epoch), row["payload"])
 
-    async def _numbered(self, leader: Leader, state: RelayState) -> list[Any]:
-        rows = await leader.connection.fetch(
-            "select * from numbered_events($1, $2, $3, $4, $5)",
-            self._lane.name,
+    async def _number(self, leader: Leader, state: RelayState) -> None:
+        """Give numbers to what was written since; from a backlog to many rows at once, since each look passes over all."""
+        given = await leader.connection.fetchval(
+            f"select {self._lane.name}_number($1)",  # lane names are ours
+            self._settings.window,
+        )
+        if given is not None:
+            state.last_seq = given
+            await self._at("numbered")
+
+    async def _numbered(self, leader: Leader, state: RelayState, after: int) -> list[Any]:
+        """The next rows that have a number, a batch at most; none when all have been handed on."""
+        if after == state.last_seq:
+            return []
+        return await leader.connection.fetch(
+            f"select * from {self._lane.name}_numbered($1, $2, $3, $4)",  # noqa: S608
             state.epoch,
-            state.published_seq + 1,
+            after + 1,
             state.last_seq,
             self._settings.batch,
         )
-        if not rows:
-            # Bodies past their window are gone; what is left to publish starts behind them.
-            state.published_seq = state.last_seq
-        return list(rows)
 
     async def _resume(self, leader: Leader) -> RelayState:
         """Read where the stream stands, from the server that leads it, and where the database stands."""

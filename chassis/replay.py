@@ -44,7 +44,7 @@ class ReplayResponder:
             )
         async with self._database.platform_reading() as tx:
             rows = await tx.fetch(
-                "select * from numbered_events('outbox', $1, $2, $3, $4)",
+                "select * from outbox_numbered($1, $2, $3, $4)",
                 asked.epoch,
                 asked.first,
                 asked.last,

@@ -8,6 +8,8 @@ from chassis.watched import Watched
 from contracts.flags import DECLARED, FLAGS, Value, effective
 from contracts.settings import PLATFORM, Setting, flag_key, floors_of
 
+MOST_VALUES = 50_000
+
 
 class NotToldYet(Transient):
     """No process of this service was ever told; the default would be a guess."""
@@ -18,11 +20,14 @@ class Switches:
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
+        self._values: dict[tuple[str, UUID | None], Value] = {}
+        """What was asked for since anything changed: every request of a desktop asks."""
         self._keys: dict[str, set[str]] = {}
         """Scope (a tenant's id, or that of the platform) → its keys."""
         watched.on_change(self._note)
 
     def _note(self, key: str) -> None:
+        self._values.clear()
         keys = self._keys.setdefault(scope_of(key), set())
         if key in self._watched.known:
             keys.add(key)
@@ -39,6 +44,15 @@ class Switches:
 
     def value(self, name: str, tenant_id: UUID | None = None) -> Value:
         """A declared flag's value for a tenant. Raises NotToldYet."""
+        found = self._values.get((name, tenant_id))
+        if found is None:
+            found = self._in_force(name, tenant_id)
+            if len(self._values) >= MOST_VALUES:
+                self._values.clear()
+            self._values[name, tenant_id] = found
+        return found
+
+    def _in_force(self, name: str, tenant_id: UUID | None) -> Value:
         known, key = self._watched.known, flag_key(name, None)
         if key not in known:
             raise NotToldYet(f"the flag {name} was never told to this service")

@@ -1,8 +1,9 @@
 """The last word on every key of a bucket, in this process: heard as it is written, read whole behind that.
 
 Absent means last known: a bucket that is away, empty or begins anew changes nothing here. Only a newer version replaces a
-value, and only a marker of its removal makes it forgotten. What is known is kept in the service's own database, so that
-a process which starts without the bus goes on with it.
+value, and only a marker of its removal makes it forgotten. What cannot be read, or is no value that its key may have, is
+said and changes nothing either. What is known is kept in the service's own database, so that a process which starts
+without the bus goes on with it.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from chassis.bus import BusUnavailable
 from chassis.clock import Clock
 from chassis.db import Database, load_queries, rows
 from chassis.errors import Transient
+from chassis.setting_values import fault_in
 from contracts.settings import Setting, UnreadableSetting
 
 log = structlog.get_logger(__name__)
@@ -42,6 +44,8 @@ class Watched:
         self._every = every
         self._retry = retry
         self._known: dict[str, Setting] = {}
+        self._unreadable: set[str] = set()
+        """Keys whose newest value was not taken."""
         self._unsaved: dict[str, Setting | None] = {}
         self._listeners: list[Callable[[str], None]] = []
         self._awake = asyncio.Event()
@@ -68,9 +72,14 @@ class Watched:
         return self._bucket.bus.is_connected and self._read_on == self._bucket.bus.connections
 
     def status(self) -> dict[str, Any]:
-        """For health: whether changes are heard, and how old what is known is at most."""
+        """For health: whether changes are heard, how old what is known is at most, and how many values were not taken."""
         age = None if self._confirmed_at is None else (self._clock.now() - self._confirmed_at).total_seconds()
-        return {"live": self.is_live, "keys": len(self._known), "age_seconds": age}
+        return {
+            "live": self.is_live,
+            "keys": len(self._known),
+            "unreadable": len(self._unreadable),
+            "age_seconds": age,
+        }
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -100,7 +109,8 @@ class Watched:
             found = await rows(queries.known_settings(tx))
         self._is_recalled, unsaved = True, dict(self._unsaved)
         for row in found:
-            self._learn(row["key"], Setting(row_version=row["row_version"], value=row["value"]))
+            setting = Setting(row_version=row["row_version"], value=row["value"])
+            self._take(row["key"], setting.data())
         self._unsaved = unsaved
         if found and self._confirmed_at is None:
             self._confirmed_at = max(row["known_at"] for row in found)
@@ -139,16 +149,24 @@ class Watched:
     def _take(self, key: str, data: bytes | None) -> None:
         """A value, or the marker of its removal, however it came and however old it is."""
         if data is None:
+            self._unreadable.discard(key)
             if self._known.pop(key, None) is not None:
                 self._changed(key, None)
             return
         try:
             self._learn(key, Setting.read(data))
         except UnreadableSetting as error:
-            log.warning("settings.unreadable", key=key, error=str(error))
+            self._unreadable.add(key)
+            log.warning("settings.unreadable", key=key, error=str(error), kept=key in self._known)
 
     def _learn(self, key: str, setting: Setting) -> None:
+        """Raises UnreadableSetting for a newer value that is none."""
         known = self._known.get(key)
+        if known is not None and known.row_version > setting.row_version:
+            return
+        if (fault := fault_in(key, setting.value)) is not None:
+            raise UnreadableSetting(fault)
+        self._unreadable.discard(key)
         if known is None or known.row_version < setting.row_version:
             self._known[key] = setting
             self._changed(key, setting)

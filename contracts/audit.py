@@ -48,6 +48,50 @@ class GapRepairedV1(GapEvent):
     type: ClassVar = "audit.gap.repaired.v1"
 
 
+class SubjectErasedV1(Event):
+    """The key of a person's data in a tenant's log was destroyed: what was sealed with it can be read by nobody any more.
+
+    Every proof about the log stays valid, for leaves cover what was sealed.
+    """
+
+    type: ClassVar = "audit.subject.erased.v1"
+    aggregate: ClassVar = "subject"
+    aggregate_field: ClassVar = "key_id"
+
+    tenant_id: UUID
+    key_id: UUID
+    """The key that is no more; sealed values name it."""
+    requested_by: str
+    legal_basis: str
+    erased_at: Time
+
+
+class PublisherTokenEvent(Event):
+    """An event about a token with which somebody outside posts records into one project of a tenant's log."""
+
+    aggregate: ClassVar = "publisher_token"
+    aggregate_field: ClassVar = "token_id"
+
+    tenant_id: UUID
+    token_id: UUID
+    project_id: str
+
+
+class PublisherTokenIssuedV1(PublisherTokenEvent):
+    """The token opens the intake from now on."""
+
+    type: ClassVar = "audit.publisher_token.issued.v1"
+
+    product: str | None
+    may_read: bool
+
+
+class PublisherTokenRevokedV1(PublisherTokenEvent):
+    """The token opens nothing any more."""
+
+    type: ClassVar = "audit.publisher_token.revoked.v1"
+
+
 class ExportReadyV1(Event):
     """An export of a tenant's log can be fetched until `expires_at`; who asked for it is told where."""
 
@@ -154,6 +198,9 @@ EVENTS: tuple[type[Event], ...] = (
     CheckpointPublishedV1,
     GapDetectedV1,
     GapRepairedV1,
+    SubjectErasedV1,
+    PublisherTokenIssuedV1,
+    PublisherTokenRevokedV1,
     ExportReadyV1,
     HoldPlacedV1,
     HoldReleasedV1,

@@ -4,6 +4,9 @@ The event and the cursor are committed together, so an event is applied once alt
 byte. Each frame names its predecessor in its audience; one that does not follow on means something was missed, and the
 stream is opened again from the cursor. Then `hello` says where each audience stood at the cursor: where that is not what
 is known here, no replay can bring what is missing, and the application is told to `resync`.
+
+Between two connections it stays away for as long as the server asked: `Retry-After` of a 503 or 429 (RFC 9110 §10.2.3),
+else `retry:` of the stream (WHATWG HTML §9.2); some longer, so that desktops do not come back all at once.
 """
 
 import asyncio
@@ -17,12 +20,15 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from desktop.door import Door, refusal_of, wants_nonce
-from desktop.errors import Offline, Refused
+from desktop.errors import NotNow, Offline, Refused
 from desktop.store import Store
+from desktop.sync import Wait
 
 QUIET_LIMIT_SECONDS = 50.0
 """Two and a half heartbeats of silence: the connection is dead or a proxy holds it back."""
 LONGEST_BACKOFF_SECONDS = 30.0
+LONGEST_ASKED_SECONDS = 300.0
+"""So far a server's word counts: a slip there keeps nobody away for hours."""
 
 OnEvent = Callable[[dict[str, Any]], Awaitable[None] | None]
 
@@ -54,23 +60,34 @@ class Stream:
     """
 
     def __init__(
-        self, door: Door, store: Store, url: str, on_event: OnEvent, on_control: OnEvent | None = None
+        self,
+        door: Door,
+        store: Store,
+        url: str,
+        on_event: OnEvent,
+        on_control: OnEvent | None = None,
+        wait: Wait = asyncio.sleep,
     ) -> None:
         self._door = door
         self._store = store
         self.url = url
         self._on_event = on_event
         self._on_control = on_control
+        self._wait = wait
         self._backoff = Backoff()
+        self._retry = 0.0
+        """Seconds between connections, as the stream said last."""
         self.opened = asyncio.Event()
         """Set while `hello` has been seen on the present connection."""
 
     async def run(self) -> None:
         """Stay connected until cancelled or refused for good (raises Refused)."""
         while True:
-            url, refusal = self.url, None
+            url, refusal, asked = self.url, None, 0.0
             try:
                 await self._connect_once(url)
+            except NotNow as later:
+                asked = later.after
             except (Offline, httpx.TransportError, TimeoutError, MissedEvent):
                 pass
             except Refused as refused:
@@ -80,9 +97,15 @@ class Stream:
             finally:
                 self.opened.clear()
             if self.url == url:  # else somebody waits for the stream of the next session
-                await asyncio.sleep(self._backoff.next())
+                await self._wait(self._pause(asked))
             if refusal is not None and self.url == url:
                 raise refusal  # the session is over, and nobody has opened another one meanwhile
+
+    def _pause(self, asked: float) -> float:
+        """Seconds until the next connection; `asked` are those of a refusal, 0 without one."""
+        told = min(asked or self._retry, LONGEST_ASKED_SECONDS)
+        spread = random.uniform(1, 1.5)  # noqa: S311  # spreads reconnects, no secret
+        return max(told * spread, self._backoff.next())
 
     async def _connect_once(self, url: str) -> None:
         for _attempt in range(2):
@@ -105,6 +128,8 @@ class Stream:
             await self._take(event)
 
     async def _take(self, event: ServerSentEvent) -> None:
+        if event.retry is not None:
+            self._retry = event.retry / 1000
         if not event.data:
             return
         data = json.loads(event.data)

@@ -1,28 +1,30 @@
 """Live fan-out: this bff beside sse-starlette, FastAPI's own SSE, nginx's nchan and a bare C loop that only sends.
 
-`python -m bench.sse [--quick] [--json FILE]`. By turns in one run, each round with fresh processes: so many streams are
+`python -m bench.sse [--quick] [--connections 1000,5000,15000] [--parts fanout,stalled] [--rounds N] [--json FILE]`.
+By turns in one run, each round with fresh processes: so many streams are
 opened (attaches a second), one event at a time is sent to all (p50 and p99 from publication to receipt; then memory per
 connection), then four are always under way (deliveries a second, and per second of the server's CPU time, which holds where
 other work takes part of its core). Beside that: what arrives when 1,600 events a second are
-offered to 1,000 streams, what the real door costs, and what the load generator itself could take.
+offered to 1,000 streams, what the real door costs, what the load generator itself could take, what a thousand readers that
+read nothing cost the others, and what those who are in notice of many who want to come in.
 """
 
+import argparse
 import asyncio
 import os
-import resource
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 import uvloop
 
 from bench.report import Report, arguments
-from bench.sse import cores, door
-from bench.sse.load import Generator, Measured, build
+from bench.sse import cores, door, overload, stalled
+from bench.sse.load import IN_FLIGHT, Generator, Measured, build
 from bench.sse.servers import Place, Running, asgi, nchan, raw, this_bff
 from scripts import debian
 from tests.infra import TestNats, TestPostgres
@@ -65,10 +67,36 @@ class Plan:
     seconds: float
     guests: int
     """Devices that come through the real door."""
+    streams: int
+    """Beside the readers that stall, and at the limit."""
+    stalled: int
 
 
-QUICK = Plan((1_000,), 2, 1, 1.0, 200)
-FULL = Plan((1_000, 5_000, 10_000, 15_000), 3, 3, 4.0, 2_000)
+QUICK = Plan((1_000,), 2, 1, 1.0, 200, 300, 300)
+FULL = Plan((1_000, 5_000, 15_000), 1, 1, 4.0, 2_000, 1_000, 1_000)
+PARTS = ("fanout", "joined", "ceiling", "door", "stalled", "overload")
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--connections", metavar="N,N", help="how many streams, one size after the other")
+    parser.add_argument("--rounds", type=int, help="of everything")
+    parser.add_argument(
+        "--servers", default=",".join(SERVERS), help="some of them; all by default: %(default)s"
+    )
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"some of {','.join(PARTS)}; all by default")
+
+
+def chosen_plan(chosen: argparse.Namespace) -> Plan:
+    """Raises SystemExit for what cannot be run here."""
+    plan = QUICK if chosen.quick else FULL
+    if chosen.connections:
+        plan = replace(plan, sizes=tuple(map(int, chosen.connections.split(","))))
+    if chosen.rounds:
+        plan = replace(plan, rounds=chosen.rounds, rounds_beside=chosen.rounds)
+    if unknown := set(chosen.parts.split(",")) - set(PARTS):
+        raise SystemExit(f"bench.sse: no parts named {', '.join(sorted(unknown))}")
+    cores.allow_files(max(*plan.sizes, 2 * plan.streams, plan.streams + plan.stalled) + 1_000)
+    return plan
 
 
 @asynccontextmanager
@@ -110,7 +138,9 @@ async def attach(where: Place, server: Running, count: int) -> Generator:
 async def measure(report: Report, where: Place, name: str, count: int, seconds: float) -> None:
     """One round of one server with so many streams."""
     async with SERVERS[name](where) as server:
-        warm = await attach(where, server, 50)
+        warm = await attach(
+            where, server, 2 * IN_FLIGHT
+        )  # what an opening needs for a moment is there from now on
         await warm.closed(UNDER_WAY, SETTLE_SECONDS)
         await warm.end()
         await asyncio.sleep(SETTLE_SECONDS)
@@ -215,21 +245,28 @@ def present() -> list[str]:
 
 
 async def main() -> None:
-    report = Report("sse", arguments(__doc__))
-    plan = QUICK if report.chosen.quick else FULL
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    report = Report("sse", arguments(__doc__, options))
+    plan, parts = chosen_plan(report.chosen), report.chosen.parts.split(",")
     os.sched_setaffinity(0, cores.OTHERS)
-    names = present()
+    wanted = report.chosen.servers.split(",")
+    names = [name for name in present() if name in wanted]
     async with place() as where:
-        for _ in range(plan.rounds):
+        for _ in range(plan.rounds if "fanout" in parts else 0):
             for size in plan.sizes:
                 for name in names:
                     await measure_or_say(report, where, name, size, plan.seconds)
+        beside: dict[str, Callable[[], Awaitable[None]]] = {
+            "joined": lambda: measure_joined(report, where, plan.seconds),
+            "ceiling": lambda: measure_ceiling(report, where, plan.sizes[0], plan.seconds),
+            "door": lambda: door.measure(report, where, plan.guests),
+            "stalled": lambda: stalled.measure(report, where, plan.streams, plan.stalled, plan.seconds),
+            "overload": lambda: overload.measure(report, where, plan.streams, plan.seconds),
+        }
         for _ in range(plan.rounds_beside):
-            await measure_joined(report, where, plan.seconds)
-            await measure_ceiling(report, where, plan.sizes[0], plan.seconds)
-            await door.measure(report, where, plan.guests)
+            for part, measure_part in beside.items():
+                if part in parts:
+                    await measure_part()
+                    print(f"{time.perf_counter():,.0f} s: {part}", flush=True)
     say_ratios(report, plan.sizes)
     report.finish()
 

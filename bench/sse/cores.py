@@ -1,6 +1,7 @@
-"""Which core is whose: one for the server under test, two for the load generator, the rest for everything else."""
+"""What is whose: one core for the server under test, two for the load generator, the rest for all else; open files."""
 
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,3 +21,14 @@ def on(cores: list[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, mine)
+
+
+def allow_files(count: int) -> None:
+    """So many for this process and all that it starts. Raises SystemExit where the machine does not allow them."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(count, most), max(count, most)))
+    except (ValueError, PermissionError):
+        raise SystemExit(
+            f"bench.sse: {count:,} open files are needed, `ulimit -Hn` allows {most:,}; choose fewer --connections"
+        ) from None

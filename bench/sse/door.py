@@ -3,6 +3,7 @@
 import asyncio
 
 import httpx
+import psutil
 
 from bench.report import Report
 from bench.sse import cores
@@ -11,7 +12,7 @@ from bench.sse.servers import OPTIONS, Place
 from chassis.db import Database
 from chassis.ids import uuid7
 from tests.integration.bff.desk import Desk
-from tests.integration.bff.stage import STREAM
+from tests.integration.bff.stage import STREAM, Bff
 
 
 async def enrolled(where: Place, count: int) -> list[Desk]:
@@ -32,6 +33,12 @@ def head(url: str, desk: Desk, token: str, nonce: str) -> bytes:
     return f"{asked}Authorization: DPoP {token}\r\nDPoP: {proof}\r\n\r\n".encode()
 
 
+def cpu_of(bff: Bff) -> float:
+    """Seconds used so far."""
+    used = psutil.Process(bff.process.pid).cpu_times()
+    return float(used.user + used.system)
+
+
 async def measure(report: Report, where: Place, count: int) -> None:
     """Attaches a second: of tokens that are seen for the first time, then of the same ones with fresh proofs."""
     desks = await enrolled(where, count)
@@ -44,9 +51,13 @@ async def measure(report: Report, where: Place, count: int) -> None:
             for figure in ("first", "again"):
                 nonce = (await http.get(f"{bff.stream}/livez")).headers["dpop-nonce"]
                 heads = [head(url, desk, token, nonce) for desk, token in zip(desks, tokens, strict=True)]
-                ports = [bff.stream_port]
+                ports, used, resident = [bff.stream_port], cpu_of(bff), bff.process.resident_bytes
                 load = await Generator.attach(where.folder, heads, b"@" * 20, ports, ports)
-                report.add(f"this bff, real door and proofs, {figure}: attaches/s", load.attached.rate)
+                used, resident = cpu_of(bff) - used, bff.process.resident_bytes - resident
+                label = f"this bff, real door and proofs, {figure}"
+                report.add(f"{label}: attaches/s", load.attached.rate)
+                report.add(f"{label}: CPU us for each", used / count * 1e6)
+                report.add(f"{label}: KB for each", resident / count / 1024)
                 await load.end()
                 await asyncio.sleep(0.5)
     finally:

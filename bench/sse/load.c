@@ -8,6 +8,7 @@
 // It attaches at once, then takes commands from standard input and answers each with one line of JSON:
 //   closed WINDOW SECONDS EVENTS   at most WINDOW events under way at a time; for SECONDS, and until EVENTS arrived everywhere
 //   open RATE SECONDS              RATE events a second, whatever arrives
+//   stall                          from now on nothing is read
 // Each thread reads its share of the connections; the first one publishes. An event is found by its member "at", wherever
 // reads and chunks cut the stream.
 #define _GNU_SOURCE
@@ -17,6 +18,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +66,7 @@ static int publishers[MOST_PORTS], ports[MOST_PORTS], port_count, publisher_coun
 static char *event;
 static size_t event_size, event_time_at;
 static uint64_t published;
+static atomic_bool stalled;
 
 static uint64_t now_ns(void) {
   struct timespec t;
@@ -194,6 +197,10 @@ static void publish(uint64_t now) {
 }
 
 static void turn(struct reader *self) {
+  if (stalled) {
+    usleep(100000);
+    return;
+  }
   struct epoll_event ready[1024];
   int n = epoll_wait(self->poll_fd, ready, 1024, 100);
   uint64_t now = now_ns();
@@ -374,7 +381,11 @@ int main(int argc, char **argv) {
     unsigned long long least;
     if (sscanf(command, "closed %d %lf %llu", &window, &seconds, &least) == 3) closed(window, seconds, least);
     else if (sscanf(command, "open %lf %lf", &rate, &seconds) == 2) open_loop(rate, seconds);
-    else return 2;
+    else if (!strncmp(command, "stall", 5)) {
+      stalled = true;
+      puts("{}");
+      fflush(stdout);
+    } else return 2;
   }
   return 0;
 }

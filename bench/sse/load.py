@@ -1,4 +1,4 @@
-"""The load generator and the bare loop, built from C when they are asked for, and the generator's answers."""
+"""The programs in C, built when they are asked for, and what the load generator and the storm answer."""
 
 import asyncio
 import json
@@ -17,13 +17,13 @@ MOST_SECONDS = 900.0
 
 
 def build(folder: Path) -> None:
-    """`load` and `raw` into the folder. Raises SystemExit without a C compiler."""
+    """`load`, `raw` and `storm` into the folder. Raises SystemExit without a C compiler."""
     compiler = shutil.which("cc")
     if compiler is None:
         raise SystemExit(
             "bench.sse: no C compiler (cc) here, and a generator in Python would be the bottleneck"
         )
-    for name in ("load", "raw"):
+    for name in ("load", "raw", "storm"):
         files = ["-o", str(folder / name), str(HERE / f"{name}.c")]
         subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", *files], check=True)
 
@@ -101,16 +101,56 @@ class Generator:
         """`rate` events a second, whatever arrives."""
         return await self._measure(f"open {rate} {seconds}")
 
+    async def stall(self) -> None:
+        """From now on nothing is read, and no connection is given up."""
+        await self._command("stall")
+
     async def end(self) -> None:
         self._process.kill()
         await self._process.wait()
 
     async def _measure(self, command: str) -> Measured:
-        assert self._process.stdin is not None  # noqa: S101  # it is a pipe
-        self._process.stdin.write(f"{command}\n".encode())
-        told = await _answer(self._process)
+        told = await self._command(command)
         share = told.pop("cpu") / told["seconds"] / len(cores.GENERATOR)
         return Measured(**told, load_share=share)
+
+    async def _command(self, command: str) -> dict[str, Any]:
+        assert self._process.stdin is not None  # noqa: S101  # it is a pipe
+        self._process.stdin.write(f"{command}\n".encode())
+        return await _answer(self._process)
+
+
+@dataclass(frozen=True, slots=True)
+class Stormed:
+    """What became of callers who did not wait for each other."""
+
+    started: int
+    admitted: int
+    refused: int
+    """By a 503."""
+    honest: int
+    """Of these, with `Retry-After`."""
+    broken: int
+    """The connection ended without an answer."""
+    unanswered: int
+    """Five seconds after the last one had come."""
+    seconds: float
+    p99_ms: float
+    """From the connection to the refusal."""
+    cpu: float
+
+
+async def storm(folder: Path, head: bytes, first: int, port: int, rate: float, seconds: float) -> Stormed:
+    """`rate` callers a second; the twenty `@` of `head` become the caller's number, from `first` on."""
+    (folder / "storm-head").write_bytes(head)
+    with cores.on(cores.GENERATOR):
+        process = await asyncio.create_subprocess_exec(
+            folder / "storm", str(port), folder / "storm-head", str(first), str(rate), str(seconds),
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+    told = await _answer(process)
+    await process.wait()
+    return Stormed(**told)
 
 
 async def _answer(process: asyncio.subprocess.Process) -> dict[str, Any]:

@@ -83,21 +83,28 @@ class Feeder(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def this_bff(place: Place) -> AsyncIterator[Running]:
+async def this_bff(place: Place, **options: str) -> AsyncIterator[Running]:
+    """`options` are settings of it, by their names in the environment."""
     with cores.on(cores.SERVER):
-        bff = await place.stage.start_bff("bench", place.stage.registry_url, OPTIONS, module=ours.__name__)
+        bff = await place.stage.start_bff(
+            "bench", place.stage.registry_url, {**OPTIONS, **options}, module=ours.__name__
+        )
     feeder = await asyncio.get_running_loop().create_server(lambda: Feeder(place.bus), "127.0.0.1", 0)
     port = feeder.sockets[0].getsockname()[1]
 
-    def head(number: int) -> bytes:
-        asked = f"GET {STREAM} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n"
-        return f"{asked}Authorization: {ours.SCHEME} {number}\r\n\r\n".encode()
-
     try:
-        yield Running(bff.process.pid, [bff.stream_port], [port], event.data() + b"\n", head)
+        yield Running(
+            bff.process.pid, [bff.stream_port], [port], event.data() + b"\n", lambda number: desk(str(number))
+        )
     finally:
         feeder.close()
         bff.process.end()
+
+
+def desk(number: str) -> bytes:
+    """The request of a desk for its stream at this bff."""
+    asked = f"GET {STREAM} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n"
+    return f"{asked}Authorization: {ours.SCHEME} {number}\r\n\r\n".encode()
 
 
 @asynccontextmanager

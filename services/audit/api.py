@@ -14,6 +14,7 @@ from contracts.capabilities import Capability
 from contracts.claims import Claims
 from services.audit.keeping.bundles.reading import Reader
 from services.audit.log import store
+from services.audit.records.viewing import ReasonHeader, Viewing, is_staff, reason_of
 
 MAX_PAGE = 200
 LAST_LEAF = 2**63 - 1
@@ -64,11 +65,11 @@ def record_out(row: dict[str, Any], body: bytes | None = None) -> RecordOut:
     )
 
 
-def router(database: Database, authenticate: Authenticate, reader: Reader) -> APIRouter:
+def router(database: Database, authenticate: Authenticate, reader: Reader, viewing: Viewing) -> APIRouter:
     """The routes of audit. Another tenant's log is answered as one that does not exist."""
     routes = APIRouter(prefix="/v1", tags=["audit"])
 
-    caller = needs(authenticate, Capability.AUDIT_READ)
+    caller = needs(authenticate, Capability.AUDIT_READ, Capability.AUDIT_VERIFY)
 
     @routes.get("/tenants/{tenant_id}/audit/records")
     async def records(
@@ -77,8 +78,15 @@ def router(database: Database, authenticate: Authenticate, reader: Reader) -> AP
         first: Annotated[int, Query(ge=0, le=LAST_LEAF)] = 0,
         page_size: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         record_id: UUID | None = None,
+        tenantry_reason: ReasonHeader = None,
     ) -> RecordsOut:
-        """Records in the order of the log; with `record_id` the one of that id, or none."""
+        """Records in the order of the log, as they are proved: personal data sealed; with `record_id` that one or none.
+
+        Our own staff says why (`Tenantry-Reason`), which is recorded once for a walk through the log.
+        """
+        reason = reason_of(claims, tenant_id, tenantry_reason)
+        if reason is not None and is_staff(claims, tenant_id):
+            await viewing.note_walk(tenant_id, reason)
         async with database.reading(tenant_id) as tx:
             if record_id is not None:
                 row = await store.record_of_id(tx, tenant_id, record_id)

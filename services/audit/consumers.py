@@ -9,6 +9,7 @@ from contracts.envelope import Message
 from services.audit.gaps import lock_actions
 from services.audit.log.sequencer import append
 from services.audit.records.entry import record_of
+from services.audit.records.personal.keys import Keys
 
 NEVER_RECORDS = ("audit.checkpoint.published.", ".source.heartbeat.")
 
@@ -18,13 +19,13 @@ def is_record(message: Message) -> bool:
 
 
 def sequencer(
-    clock: Clock, lock_patience: timedelta = timedelta(seconds=60)
+    clock: Clock, keys: Keys, lock_patience: timedelta = timedelta(seconds=60)
 ) -> Callable[[Tx, Sequence[Message]], Awaitable[None]]:
     """The batch function of audit's inbox. `lock_patience`: until the outcome of a lock action is overdue."""
 
     async def take(tx: Tx, messages: Sequence[Message]) -> None:
         if records := [record_of(message) for message in messages if is_record(message)]:
-            await append(tx, records, clock.now(), claimed=True)
+            await append(tx, await keys.seal(tx, records), clock.now(), claimed=True)
             await lock_actions.observe(tx, messages, clock.now(), lock_patience)
 
     return take

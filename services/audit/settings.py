@@ -4,11 +4,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
 from services.audit.gaps.book import Patience
+from services.audit.records.personal.model import RootKey
 
 
 class Settings(ServiceSettings):
@@ -20,6 +21,8 @@ class Settings(ServiceSettings):
     """Ed25519 private key of the checkpoints: 32 bytes in base64."""
     signing_name: str = "tenantry.example/audit"
     """Name of the key in signed notes; no spaces, no plus."""
+    root_key: SecretStr
+    """Wraps the tenants' keys, which wrap the keys of personal data: 32 bytes in base64. Kept apart from backups."""
     page_token_key: SecretStr
     """Signs page tokens and the links of exports; shared by the processes of the service."""
     export_folder: Path
@@ -28,6 +31,10 @@ class Settings(ServiceSettings):
     """So many exports are written at the same time, by all processes together."""
     bundle_folder: Path
     """Where sealed bundles of old months lie; shared by the processes of the service, backed up."""
+    mongo_url: SecretStr | None = None
+    """A MongoDB in which searches are answered; none: in the log's own table."""
+    follow_seconds: float = Field(default=2.0, gt=0)
+    """How often what was signed is copied there."""
     max_batch: int = Field(default=2_500, ge=1, le=5000)
     """Records to a transaction."""
     checkpoint_seconds: float = Field(default=1.0, gt=0)
@@ -48,6 +55,12 @@ class Settings(ServiceSettings):
     """A lock action without an outcome by then is warned of, and an outcome without the vendor's report of it."""
     gap_seconds: float = Field(default=5.0, gt=0)
     """How often the book of gaps is held against what has arrived."""
+
+    @field_validator("root_key")
+    @classmethod
+    def _is_a_key(cls, given: SecretStr) -> SecretStr:
+        RootKey(given.get_secret_value())
+        return given
 
     @model_validator(mode="after")
     def _is_anchored(self) -> Self:

@@ -1,8 +1,9 @@
 """What the door knows of tenants, devices and members; the unknown is asked from the registry, refused if that is down."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from chassis.memory import Memory
 from chassis.news import News
 from chassis.outgoing import http_client
 from chassis.service_tokens import ServiceTokens
+from chassis.together import Together
 from contracts.subjects import FEED, FEED_PREFIX, feed_subject
 from services.bff.audiences import token
 from services.bff.projector import queries
@@ -70,6 +72,7 @@ class Directory:
         """`seconds`: for so long something is remembered at most."""
         self._database = database
         self._memory: Memory[tuple[UUID, str, str], Standing] = Memory(REMEMBERED, seconds, Standing.names)
+        self._reads: Together[tuple[UUID, str, str], Standing] = Together(self._read)
         self.news = News(bus, FEED, SUBJECTS, lambda subject, _: self._memory.touch(subject))
         self._http = http_client(base_url=registry_url, auth=tokens.auth("registry"), timeout=3.0)
 
@@ -82,16 +85,29 @@ class Directory:
         load = self._memory.begin(self.news, time.monotonic())
         found = None
         try:
-            async with self._database.reading(tenant_id) as tx:
-                row = await queries.standing(tx, tenant_id=tenant_id, jkt=jkt, member_id=member_id)
-            scope = None if row["properties"] is None else scope_from(row)
-            found = Standing(
-                tenant_id, member_id, row["status"], row["device_id"], bool(row["is_revoked"]), scope
-            )
+            found = await self._reads.ask((tenant_id, jkt, member_id))
         finally:
             is_whole = found is not None and found.is_whole
             self._memory.end(load, (tenant_id, jkt, member_id), found if is_whole else None, self.news)
         return found
+
+    async def _read(self, callers: Sequence[tuple[UUID, str, str]]) -> list[Standing]:
+        """Of many tenants in one snapshot, so the query itself keeps them apart."""
+        tenant_ids, jkts, member_ids = zip(*callers, strict=True)
+        async with self._database.platform_reading() as tx:
+            found = queries.standings(tx, tenant_ids=tenant_ids, jkts=jkts, member_ids=member_ids)
+            rows = [row async for row in found]
+        return [
+            Standing(
+                tenant_id,
+                member_id,
+                row["status"],
+                row["device_id"],
+                bool(row["is_revoked"]),
+                None if row["properties"] is None else scope_from(row),
+            )
+            for (tenant_id, _, member_id), row in zip(callers, rows, strict=True)
+        ]
 
     async def ask_status(self, tenant_id: UUID) -> str | None:
         """The tenant's status; None when there is no such tenant."""
@@ -124,4 +140,10 @@ class Directory:
 
 
 def scope_from(row: Any) -> Scope:
-    return Scope(frozenset(row["properties"]), frozenset(row["backoffice_roles"]), bool(row["is_active"]))
+    return _scope(tuple(row["properties"]), tuple(row["backoffice_roles"]), bool(row["is_active"]))
+
+
+@lru_cache(maxsize=10_000)
+def _scope(properties: tuple[str, ...], roles: tuple[str, ...], is_active: bool) -> Scope:
+    """One object for all who may do the same."""
+    return Scope(frozenset(properties), frozenset(roles), is_active)

@@ -11,7 +11,7 @@ from chassis.step_up import require_second_factor
 from chassis.switches import Switches
 from contracts.claims import Claims
 from services.bff.bounds import DISABLED_SECONDS
-from services.bff.directory import Directory, Scope, Standing
+from services.bff.directory import Directory, Scope
 from services.bff.errors import (
     BackofficeDisabled,
     DeviceUnknown,
@@ -96,8 +96,11 @@ class Door:
         known = self._directory.remembered(claims.tenant_id, claims.cnf_jkt, claims.sub)
         if known is None:
             known = await self._directory.standing(claims.tenant_id, claims.cnf_jkt, claims.sub)
-        await self._check_tenant(known)
-        device_id = await self._device_of(known, claims.cnf_jkt)
+        status = known.status or await self._directory.ask_status(known.tenant_id)
+        self._check_tenant(known.tenant_id, status)
+        device_id = known.device_id or await self._directory.ask_device(known.tenant_id, claims.cnf_jkt)
+        if device_id is None or known.is_revoked:
+            raise DeviceUnknown("this device is not enrolled, or it was revoked; enrol it again")
         scope = known.scope or await self._directory.ask_scope(known.tenant_id, known.member_id)
         if scope is None:
             raise MemberUnknown("you are no member of this tenant; ask your IT admin to add you")
@@ -121,24 +124,15 @@ class Door:
         except DpopError as error:
             raise _refusal(error.error, error.reason, error.detail) from error
 
-    async def _check_tenant(self, known: Standing) -> None:
-        status = known.status or await self._directory.ask_status(known.tenant_id)
+    def _check_tenant(self, tenant_id: UUID, status: str | None) -> None:
         if status not in OPEN_STATES:
             raise TenantDisabled("this tenant may not come in now")
-        if not self.is_open_for(known.tenant_id):
+        if not self.is_open_for(tenant_id):
             raise BackofficeDisabled(
                 "the backoffice is switched off for now; work offline and try again later",
                 french="le backoffice est désactivé pour le moment ; travaillez hors ligne et réessayez plus tard",
                 headers={"Retry-After": str(DISABLED_SECONDS)},
             )
-
-    async def _device_of(self, known: Standing, jkt: str) -> UUID:
-        device_id = known.device_id
-        if device_id is None:
-            device_id = await self._directory.ask_device(known.tenant_id, jkt)
-        if device_id is None or known.is_revoked:
-            raise DeviceUnknown("this device is not enrolled, or it was revoked; enrol it again")
-        return device_id
 
 
 def deactivated() -> MemberDeactivated:

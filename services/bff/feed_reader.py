@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -71,6 +72,17 @@ class FeedReader:
         self.hub = hub
         self._warm = warm_messages
         self.opened = asyncio.Event()
+        self._pending = 0
+        self._delay = 0.0
+
+    def status(self) -> dict[str, object]:
+        """For health: whether FEED is read, how many messages wait there, and how old the last one was when it came."""
+        return {
+            "reading": self.opened.is_set(),
+            "head": self.hub.head,
+            "pending": self._pending,
+            "last_delay_seconds": round(self._delay, 3),
+        }
 
     def check_opened(self) -> None:
         """Raises FeedNotRead."""
@@ -123,6 +135,8 @@ class FeedReader:
                 looked_at = connections
 
     async def _take(self, message: Msg) -> None:
+        self._pending = message.metadata.num_pending
+        self._delay = max(0.0, time.time() - message.metadata.timestamp.timestamp())
         found = entry_of(message, self.hub.epoch)
         if found is None:
             self.hub.passed(message.metadata.sequence.stream)

@@ -270,7 +270,7 @@ class Hub:
         self.parked -= stream.parked_at is not None
 
     def drained(self, stream: Stream, now: float) -> None:
-        """A parked reader has taken what was sent: go on from its cursor, or let it come back for a cold replay."""
+        """A parked reader has taken what was sent: go on from its cursor, or let it come back, which replays the rest."""
         self._now = now
         if stream.parked_at is None or stream.room is None:
             return
@@ -279,7 +279,7 @@ class Hub:
         if stream.room.ring.covers(stream.position):
             self._catch_up(stream, now)
         else:
-            self._let_go(stream)
+            self.say_bye(stream, "behind")
 
     def tick(self, now: float) -> bool:
         """Heartbeats, ends of life, readers that do not read. True when there is more to do at once."""
@@ -303,9 +303,8 @@ class Hub:
             return
         if now >= stream.warns_at:
             stream.warns_at = float("inf")
-            self.tell(
-                stream, "session.expiring", {"exp": stream.exp, "closes_in": round(stream.ends_at - now)}
-            )
+            left = round(stream.ends_at - now)
+            self.tell(stream, "session.expiring", {"exp": stream.exp, "closes_in": left, "reason": "token"})
         if now >= stream.beats_at:
             stream.beats_at = now + self._beat_wait()
             self._say_beat(stream)

@@ -8,8 +8,6 @@ import contextlib
 import random
 import socket
 from collections.abc import Callable
-from email.utils import formatdate
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,18 +17,27 @@ from fastapi import Response
 
 from chassis import problems
 from chassis.errors import DomainError, Transient
+from services.bff.answers import refusal, stream_head, turned_away
 from services.bff.api import STREAM_PATH
 from services.bff.audiences import audiences_of
 from services.bff.bounds import MAX_HEADERS, MAX_URL, OPENING_SECONDS
 from services.bff.door import Guest, Knock
 from services.bff.frames import Cursor
 from services.bff.hub import Hub, Stream
+from services.bff.limits import Step
+from services.bff.sessions.desks import Seat
 from services.bff.streams import Streams
 
 log = structlog.get_logger(__name__)
 TICK_SECONDS = 0.25
 SEND_BUFFER_BYTES = 131_072
 """In the kernel per connection; more is kept by us, and bounded."""
+BACKLOG = 4096
+"""Connections that wait to be accepted: a wave that comes back at once must not wait for TCP to try again."""
+ACCEPTED_PER_TURN = 16
+"""The loop takes one connection per listening handle and turn, which holds a wave up while a turn is full of work."""
+READ = {name.encode(): name for name in ("authorization", "dpop", "last-event-id", "accept-language")}
+"""All that is kept of a request's head."""
 DEAD_SECONDS = 60
 """What is unacknowledged for so long breaks the connection (TCP_USER_TIMEOUT, RFC 5482)."""
 
@@ -77,6 +84,19 @@ class Line(asyncio.Protocol):
 class StreamProtocol(asyncio.Protocol):
     """One connection until its stream is open: reads one request, asks the door, answers."""
 
+    __slots__ = (
+        "_headers",
+        "_is_read",
+        "_opening",
+        "_parser",
+        "_size",
+        "_step",
+        "_streams",
+        "_task",
+        "_transport",
+        "_url",
+    )
+
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
         self._parser: Any = httptools.HttpRequestParser(self)
@@ -85,6 +105,7 @@ class StreamProtocol(asyncio.Protocol):
         self._url = b""
         self._transport: asyncio.Transport | None = None
         self._is_read = False
+        self._step = Step.AWAY
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -118,10 +139,22 @@ class StreamProtocol(asyncio.Protocol):
         is_stream = self._url.startswith(STREAM_PATH.encode())
         connections = self._streams.hub.connections
         why = self._streams.admission.refusal(connections, loop.time()) if is_stream else None
-        if why is None:
-            self._task = loop.create_task(self._open())
+        if why is not None:
+            self._say_last(turned_away(self._language(), self._streams.door.nonce()))
+        elif is_stream:
+            self._move(Step.KNOCKING)
+            self._streams.turnstile.line_up(self._start)
         else:
-            self._refuse(unavailable(self._language(), 10))
+            self._start()
+
+    def _start(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._task = asyncio.get_running_loop().create_task(self._open())
+
+    def _move(self, step: Step) -> None:
+        if step is not self._step:
+            self._streams.admission.moved(self._step, step)
+            self._step = step
 
     def on_message_begin(self) -> None:
         if self._is_read:  # its headers would be taken for those of the first one
@@ -131,13 +164,16 @@ class StreamProtocol(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+        known = READ.get(name.lower())
+        if known is not None:
+            self._headers.setdefault(known, []).append(value.decode("latin-1"))
 
     def on_message_complete(self) -> None:
         self._is_read = True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         self._opening.cancel()
+        self._move(Step.AWAY)
         if self._task is not None:
             self._task.cancel()
 
@@ -145,8 +181,7 @@ class StreamProtocol(asyncio.Protocol):
         return self._headers.get(name, [""])[0]
 
     async def _open(self) -> None:
-        admission, language = self._streams.admission, self._language()
-        admission.opening += 1
+        language = self._language()
         try:
             await self._answer(language)
         except DomainError as error:
@@ -157,13 +192,13 @@ class StreamProtocol(asyncio.Protocol):
             )
         except Transient as error:
             log.warning("stream.unavailable", error=str(error))
-            self._refuse(unavailable(language, 3))
+            self._refuse(problems.unavailable(language), str(random.randint(1, 3)))  # noqa: S311  # spreads reconnects
         except Exception:
             # The last resort of a task that nobody awaits.
             log.exception("stream.failed")
             self._refuse(problems.internal(language))
         finally:
-            admission.opening -= 1
+            self._move(Step.AWAY)
             self._parser = self._task = None  # each holds this object, and would keep it until a collection
 
     def _language(self) -> str:
@@ -183,8 +218,8 @@ class StreamProtocol(asyncio.Protocol):
         seen = self._streams.where()
         guest = await self._streams.door.admit(self._knock(path))
         cursor = self.header("last-event-id") or query.get("cursor", [""])[0]
-        session = await self._streams.desks.in_session(guest, query.get("session", [""])[0])
-        await self._begin(guest, session, cursor, seen)
+        seat = await self._streams.desks.seat(guest, query.get("session", [""])[0])
+        await self._begin(guest, seat, cursor, seen)
 
     def _knock(self, path: str) -> Knock:
         return Knock(
@@ -194,32 +229,35 @@ class StreamProtocol(asyncio.Protocol):
             self._headers.get("dpop", []),
         )
 
-    async def _begin(self, guest: Guest, session: str, cursor: str, seen: Cursor) -> None:
+    async def _begin(self, guest: Guest, seat: Seat, cursor: str, seen: Cursor) -> None:
         if self._transport is None:
             return
         audiences = audiences_of(
             guest.member_id, guest.device_id, guest.scope.properties, guest.scope.backoffice_roles
         )
         line = Line(self._transport, self._streams.hub)
-        stream = self._streams.new_stream(guest, session, audiences, line, seen.seq)
-        head = response_head(HTTPStatus.OK, {**STREAM_HEADERS, "DPoP-Nonce": self._streams.door.nonce()})
-        await self._streams.begin(stream, cursor, head, seen.epoch, self._opening.cancel)
+        stream = self._streams.new_stream(guest, seat, audiences, line, seen.seq)
+        head = stream_head(self._streams.door.nonce())
+        await self._streams.begin(stream, cursor, head, seen.epoch, self._answered)
         line.carry(stream)  # before anything is awaited: what the transport says next is the stream's
         await self._streams.evictions.tell(stream)
+
+    def _answered(self) -> None:
+        self._opening.cancel()
+        self._move(Step.ANSWERED)
 
     def _give_up(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
-    def _refuse(self, answer: Any) -> None:
+    def _refuse(self, answer: Response, retry_after: str | None = None) -> None:
+        self._say_last(refusal(answer, self._streams.door.nonce(), retry_after))
+
+    def _say_last(self, data: bytes) -> None:
         self._opening.cancel()
-        if self._transport is None or self._transport.is_closing():
-            return
-        ours = {"connection", "dpop-nonce"}
-        headers = {name: value for name, value in answer.headers.items() if name.lower() not in ours}
-        headers |= {"Connection": "close", "DPoP-Nonce": self._streams.door.nonce()}
-        self._transport.write(response_head(HTTPStatus(answer.status_code), headers) + answer.body)
-        self._transport.close()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+            self._transport.close()
 
 
 def address_of(url: bytes) -> tuple[str, dict[str, list[str]]]:
@@ -232,31 +270,10 @@ def address_of(url: bytes) -> tuple[str, dict[str, list[str]]]:
     return (parsed.path or b"").decode("latin-1"), parse_qs(query)
 
 
-STREAM_HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-store, no-transform",
-    "X-Accel-Buffering": "no",
-    "Connection": "close",
-}
-
-
-def response_head(status: HTTPStatus, headers: dict[str, str]) -> bytes:
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}", f"Date: {formatdate(usegmt=True)}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-
-
-def unavailable(language: str, most_seconds: int) -> Response:
-    """An honest no, with a time to come back that is spread."""
-    answer = problems.unavailable(language)
-    answer.headers["Retry-After"] = str(random.randint(1, most_seconds))  # noqa: S311  # spreads reconnects
-    return answer
-
-
 class StreamListener:
     """A server of the runtime: accepts, drives the hub, and on stop sends everybody elsewhere, evenly over time.
 
-    `Streams` opens the streams; of it are used `hub door desks admission evictions origin where new_stream begin
+    `Streams` opens the streams; of it are used `hub door desks admission turnstile evictions origin where new_stream begin
     stop_admitting drain`, so that a benchmark can give something smaller whose door lets everybody in.
     """
 
@@ -270,20 +287,25 @@ class StreamListener:
         self._awake = asyncio.Event()
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
         await self._streams.evictions.listen()
         with listening_socket(*self._place) as listening:
-            server = await loop.create_server(lambda: StreamProtocol(self._streams), sock=listening)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    sweeping = group.create_task(self._sweep())
-                    await self._tick(self._stopping.is_set)
-                    server.close()
-                    await self._drain()
-                    sweeping.cancel()
-            finally:
-                server.close()
-                self._streams.drain(1, 0)
+            servers = [await self._server(listening.dup()) for _ in range(ACCEPTED_PER_TURN)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                sweeping = group.create_task(self._sweep())
+                await self._tick(self._stopping.is_set)
+                close_all(servers)
+                await self._drain()
+                sweeping.cancel()
+        finally:
+            close_all(servers)
+            self._streams.drain(1, 0)
+
+    async def _server(self, listening: socket.socket) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(
+            lambda: StreamProtocol(self._streams), sock=listening, backlog=BACKLOG
+        )
 
     async def _sweep(self) -> None:
         """Give out what was said, as soon as it has waited for others."""
@@ -317,10 +339,15 @@ class StreamListener:
         self._stopping.set()
 
 
+def close_all(servers: list[asyncio.Server]) -> None:
+    for server in servers:
+        server.close()
+
+
 def listening_socket(host: str, port: int) -> socket.socket:
     """What it accepts inherits: small kernel buffers, and an end of patience with who is gone without a word."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=4096)
+    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_SECONDS * 1000)

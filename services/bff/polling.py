@@ -185,8 +185,8 @@ def router(streams: Streams, admit: Admit, settings: Settings) -> APIRouter:
         heard = audiences_of(
             guest.member_id, guest.device_id, guest.scope.properties, guest.scope.backoffice_roles
         )
-        named = await streams.desks.in_session(guest, str(session or ""))
-        found, last = await polling.poll(Asked(guest, seen, named, heard, limit), cursor, wait)
+        seat = await streams.desks.seat(guest, str(session or ""))
+        found, last = await polling.poll(Asked(guest, seen, seat.session, heard, limit), cursor, wait)
         at = str(Cursor(seen.epoch, found.at))
         headers = {NEXT: at, "Cache-Control": "no-store"}
         if found.is_empty:

@@ -24,17 +24,22 @@ on conflict (tenant_id, device_id) do update
 set is_revoked = excluded.is_revoked, aggregate_version = excluded.aggregate_version
 where directory_device.aggregate_version < excluded.aggregate_version;
 
--- name: standing^
--- One row always; null is what is not known here.
-select (select status from directory_tenant where tenant_id = :tenant_id::uuid) as status,
+-- name: standings
+-- Of many callers, one row for each in their order; null is what is not known here.
+select (select status from directory_tenant t where t.tenant_id = asked.tenant_id) as status,
        device.device_id, device.is_revoked, member.properties, member.backoffice_roles,
        not member.is_deactivated as is_active
-from (select) as nothing
+from unnest(:tenant_ids::uuid[], :jkts::text[], :member_ids::text[]) with ordinality
+    as asked (tenant_id, jkt, member_id, number)
 left join lateral (
-    select device_id, is_revoked from directory_device
-    where tenant_id = :tenant_id::uuid and jkt = :jkt::text order by is_revoked, device_id desc limit 1
+    select d.device_id, d.is_revoked from directory_device d
+    where d.tenant_id = asked.tenant_id and d.jkt = asked.jkt order by d.is_revoked, d.device_id desc limit 1
 ) device on true
-left join directory_member member on member.tenant_id = :tenant_id::uuid and member.member_id = :member_id::text;
+left join lateral (
+    select m.properties, m.backoffice_roles, m.is_deactivated from directory_member m
+    where m.tenant_id = asked.tenant_id and m.member_id = asked.member_id limit 1
+) member on true
+order by asked.number;
 
 -- name: use_proof$
 -- Null for one that was used; waits for a transaction that is under way with it.
@@ -70,12 +75,12 @@ insert into feed_tail (tenant_id, audience, n) values (:tenant_id::uuid, :audien
 on conflict (tenant_id, audience) do update set n = feed_tail.n + 1, changed_at = clock_timestamp()
 returning n;
 
--- name: tails_of
-select audience, n, changed_at from feed_tail
-where tenant_id = :tenant_id::uuid and audience = any(:audiences::text[]);
-
--- name: app_of_device^
--- As the open session named it, or a later heartbeat.
-select coalesce(d.app_version, s.app_version) as app_version, s.os
-from session s left join device_sync_status d using (tenant_id, device_id, session_id)
-where s.tenant_id = :tenant_id::uuid and s.device_id = :device_id::uuid and s.closed_at is null;
+-- name: tails
+-- Of many audiences, one row for each in their order; null where nothing was ever said.
+select tail.n, tail.changed_at
+from unnest(:tenant_ids::uuid[], :audiences::text[]) with ordinality as asked (tenant_id, audience, number)
+left join lateral (
+    select t.n, t.changed_at from feed_tail t
+    where t.tenant_id = asked.tenant_id and t.audience = asked.audience limit 1
+) tail on true
+order by asked.number;

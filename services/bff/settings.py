@@ -31,6 +31,8 @@ class Settings(ServiceSettings):
     """Mean time from one heartbeat of a session to the next."""
     limits_seconds: float = Field(default=1, gt=0)
     """How often sessions are looked for that have reached a limit."""
+    session_kept_days: float = Field(default=90, ge=1)
+    """A session is deleted so long after its end."""
     audit_verifier_key: str = ""
     """Whose signature under a checkpoint counts (C2SP verifier key); given apart from audit, which could lie."""
     lock_vendor: str = Field(default="locks", pattern=r"^[a-z][a-z0-9_]{0,39}$")
@@ -64,6 +66,8 @@ class Settings(ServiceSettings):
     max_streams: int = Field(default=20_000, ge=1)
     attach_rate: float = Field(default=2_000, gt=0)
     """Streams opened in a second; so many also at once after a quiet time. The others are sent away with a time."""
+    max_openings: int = Field(default=512, ge=1)
+    """Who waits for the answer at once; with more than it can look at, a process tells the others when to come back."""
     max_polls: int = Field(default=300, ge=1)
     """Requests that wait for news at once; fewer than requests at all."""
     drain_seconds: float = Field(default=60.0, gt=0)

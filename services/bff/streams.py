@@ -21,9 +21,10 @@ from services.bff.hub import Sink, Stream
 from services.bff.limits import Admission, share
 from services.bff.past import first_kept, pages_of
 from services.bff.ring import Entry, Ring
-from services.bff.sessions.desks import Desks
+from services.bff.sessions.desks import Desks, Seat
 from services.bff.settings import Settings
 from services.bff.tails import Tails
+from services.bff.turnstile import Turnstile
 
 BEFORE_EXPIRY_SECONDS = 30.0
 """A stream ends so long before its token, and says so as long before that."""
@@ -56,17 +57,38 @@ class Streams:
         self.origin = settings.stream_origin
         self.evictions = Evictions(bus, hub)
         self.admission = Admission(
-            settings.max_streams, Buckets(settings.attach_rate, round(settings.attach_rate) or 1, 1)
+            settings.max_streams,
+            Buckets(settings.attach_rate, round(settings.attach_rate) or 1, 1),
+            settings.max_openings,
         )
+        self.turnstile = Turnstile()
         self._bus = bus
         self._reader = reader
         self.tails = tails
         self._settings = settings
         self.is_draining = False
         self._cold = asyncio.Semaphore(COLD_REPLAYS)
+        self._cold_replays = 0
+
+    def status(self) -> dict[str, object]:
+        """For health: streams now, and what happened to them since the process began."""
+        hub, counted = self.hub, self.hub.counters
+        return {
+            "open": hub.connections,
+            "opening": self.admission.opening,
+            "parked": hub.parked,
+            "unwritten_bytes": hub.backlog,
+            "since_start": {
+                "delivered": counted.delivered,
+                "parked": counted.parked,
+                "dropped": counted.dropped,
+                "replaced": counted.replaced,
+                "cold_replays": self._cold_replays,
+            },
+        }
 
     def new_stream(
-        self, guest: Guest, session: str, audiences: frozenset[str], sink: Sink, admitted_at: int
+        self, guest: Guest, seat: Seat, audiences: frozenset[str], sink: Sink, admitted_at: int
     ) -> Stream:
         """One that was admitted when the feed stood at `admitted_at`; its life is spread and ends before its token."""
         life = self._settings.stream_life * random.uniform(1 - LIFE_SPREAD, 1 + LIFE_SPREAD)  # noqa: S311  # spreads
@@ -84,9 +106,9 @@ class Streams:
             last_word="token" if is_short else "renew",
             admitted_at=admitted_at,
             generation=time.time_ns() // 1000,
-            session=session,
+            session=seat.session,
         )
-        stream.exp = exp
+        stream.exp, stream.app = exp, seat.app
         return stream
 
     def where(self) -> Cursor:
@@ -104,7 +126,6 @@ class Streams:
         self.check_same(epoch)
         self._reader.check_opened()
         start, reset = await self.start_of(stream.tenant_id, cursor)
-        stream.app = await self.tails.app_of(stream.tenant_id, stream.device_id)
         last = await self.tails.as_of(stream.tenant_id, stream.audiences, start)
         self.check_same(epoch)
         on_answer()
@@ -169,6 +190,7 @@ class Streams:
 
     async def _replay_some(self, stream: Stream, start: int, ring: Ring) -> int:
         """Pages until the ring goes on, the reader is slow, or what the door saw has changed."""
+        self._cold_replays += 1
         async with contextlib.aclosing(self.past(stream.tenant_id, start)) as pages:
             async for entries in pages:
                 if self.hub.word_for(stream) is not None:

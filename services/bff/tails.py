@@ -5,21 +5,24 @@ in FEED, and when all of it has expired there, in the table that numbers the fee
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from chassis.bus import Bus, BusUnavailable
 from chassis.db import Database
+from chassis.together import Together
 from services.bff.hub import Hub
 from services.bff.past import first_behind, has_more, last_of
 from services.bff.projector import queries
-from services.bff.versions import app_of
 
 ON_ITS_WAY = timedelta(hours=1)
 """From its number to FEED an event takes a moment, or as long as the bus is away; FEED keeps it for days."""
 LOOK_AGAIN_SECONDS = 0.02
 CATCH_UP_SECONDS = 5.0
+Row = Any
+"""`n` and `changed_at` of an audience, both null where nothing was ever said to it."""
 
 
 class Tails:
@@ -29,12 +32,7 @@ class Tails:
         self._hub = hub
         self._bus = bus
         self._database = database
-
-    async def app_of(self, tenant_id: UUID, device_id: UUID) -> tuple[str, str]:
-        """(platform, version) that the device's open session names; empty without one."""
-        async with self._database.reading(tenant_id) as tx:
-            row = await queries.app_of_device(tx, tenant_id=tenant_id, device_id=device_id)
-        return ("", "") if row is None else app_of(row["os"], row["app_version"])
+        self._reads: Together[list[tuple[UUID, str]], list[Row]] = Together(self._read)
 
     async def as_of(self, tenant_id: UUID, audiences: frozenset[str], start: int) -> dict[str, int]:
         """Audience → number of its last event up to `start`. Holds for as long as the caller awaits nothing.
@@ -72,15 +70,21 @@ class Tails:
         unseen = [name for name in audiences if name not in tails]
         if not unseen:
             return
-        async with self._database.reading(tenant_id) as tx:
-            rows = [row async for row in queries.tails_of(tx, tenant_id=tenant_id, audiences=unseen)]
-        numbered = {row["audience"]: row for row in rows}
-        for audience in unseen:
+        rows = await self._reads.ask([(tenant_id, audience) for audience in unseen])
+        for audience, row in zip(unseen, rows, strict=True):
             # The table is read before FEED: what is in neither was never said.
-            row = numbered.get(audience)
-            tail = 0 if row is None else await self._tail_of(tenant_id, audience, row["n"], row["changed_at"])
+            is_silent = row["n"] is None
+            tail = 0 if is_silent else await self._tail_of(tenant_id, audience, row["n"], row["changed_at"])
             if tail is not None:
                 tails.setdefault(audience, tail)
+
+    async def _read(self, asked: Sequence[list[tuple[UUID, str]]]) -> list[list[Row]]:
+        """Of many tenants in one snapshot, so the query itself keeps them apart."""
+        tenant_ids, audiences = zip(*(pair for pairs in asked for pair in pairs), strict=True)
+        async with self._database.platform_reading() as tx:
+            found = [row async for row in queries.tails(tx, tenant_ids=tenant_ids, audiences=audiences)]
+        rest = iter(found)
+        return [[next(rest) for _ in pairs] for pairs in asked]
 
     async def _tail_of(self, tenant_id: UUID, audience: str, n: int, changed_at: datetime) -> int | None:
         last = await last_of(self._bus, tenant_id, audience)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from chassis.auth import Authenticate
 from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
 from chassis.inbox import InboxSettings, dispatch
@@ -34,10 +33,11 @@ def compose(settings: Settings) -> Service:
         bus,
         hears={"REGISTRY": dispatch(handlers(clock))},
         inbox=InboxSettings(max_batch=1),
+        admits_members=True,
     )
     routes = api.router(
         database,
-        Authenticate(shared.verifier),
+        shared.authenticate_members(),
         sealing,
         clock,
         allow_private=settings.allow_private_endpoints,

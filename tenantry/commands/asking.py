@@ -12,6 +12,7 @@ from tenantry.commands import running
 from tenantry.stack.errors import StackError
 
 REGISTRY = "registry"
+AUDIT = "audit"
 TOKEN_SECONDS = 300
 MOST = 10_000
 """So many rows a list shows at the utmost."""
@@ -20,11 +21,12 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 class Operator:
-    """Calls one service as PLATFORM_ADMIN; a refusal is told with its code and every fault."""
+    """Calls one service as PLATFORM_ADMIN of this name; a refusal is told with its code and every fault."""
 
-    def __init__(self, service: str, *, language: str = "en") -> None:
+    def __init__(self, service: str, subject: str = "operator", *, language: str = "en") -> None:
         self._stack = running.stack()
         self._service = service
+        self._subject = subject
         self._language = language
 
     async def get(self, path: str, **parameters: Any) -> Any:
@@ -59,7 +61,7 @@ class Operator:
         return found[:most]
 
     async def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
-        token = await running.operator_token(self._stack, "PLATFORM_ADMIN", TOKEN_SECONDS)
+        token = await running.operator_token(self._stack, "PLATFORM_ADMIN", TOKEN_SECONDS, self._subject)
         headers = {
             "Authorization": f"Bearer {token}",
             "Accept-Language": self._language,

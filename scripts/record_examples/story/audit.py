@@ -13,7 +13,12 @@ async def tell(cast: Cast) -> None:
     await ask(cast.nobody, "audit", "GET /v1/audit/key")
     few = {"first": 0, "page_size": 2}
     await ask(
-        operator, "audit", f"GET {AUDIT}/records", query=few, until=lambda found: len(found["records"]) == 2
+        operator,
+        "audit",
+        f"GET {AUDIT}/records",
+        query=few,
+        headers={"Tenantry-Reason": "Ticket 4711"},
+        until=lambda found: len(found["records"]) == 2,
     )
     await ask(operator, "audit", f"GET {AUDIT}/log/checkpoint")
     first = "000.p/1"

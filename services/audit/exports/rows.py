@@ -46,6 +46,8 @@ def csv_row(row: Mapping[str, Any], said: Mapping[str, Any]) -> list[Any]:
         "received_at": rfc3339(row["received_at"]),
         "happened_at": rfc3339(row["happened_at"]),
         "outcome": outcome(row),
+        "actor_id": id_in(row, said, "actor"),
+        "target_id": id_in(row, said, "target"),
         "actor_name": text_in(said, "actor", "name"),
         "target_name": text_in(said, "target", "name"),
         "description": text_in(said, "description"),
@@ -56,10 +58,12 @@ def csv_row(row: Mapping[str, Any], said: Mapping[str, Any]) -> list[Any]:
 
 def pdf_row(row: Mapping[str, Any], said: Mapping[str, Any], language: str) -> list[str]:
     """The texts of `pdf.COLUMNS`."""
-    who = " ".join(filter(None, [text_in(said, "actor", "name"), row["actor_id"] or row["actor_type"]]))
+    who = " ".join(
+        filter(None, [text_in(said, "actor", "name"), id_in(row, said, "actor") or row["actor_type"]])
+    )
     if row["on_behalf_of"]:
         who = f"{who} {word('for', language, whom=row['on_behalf_of'])}"
-    kind_and_id = "/".join(filter(None, [row["target_type"], row["target_id"]]))
+    kind_and_id = "/".join(filter(None, [row["target_type"], id_in(row, said, "target")]))
     return [
         str(row["leaf_index"]),
         shown(row["received_at"]),
@@ -70,6 +74,14 @@ def pdf_row(row: Mapping[str, Any], said: Mapping[str, Any], language: str) -> l
         row["product"] or word("platform", language),
         outcome(row),
     ]
+
+
+def id_in(row: Mapping[str, Any], said: Mapping[str, Any], who: str) -> str | None:
+    """The id as the source knows it if it may be seen, else what stands for it in the columns."""
+    part = said.get(who)
+    known = part.get("id") if isinstance(part, Mapping) else None
+    found: str | None = known if isinstance(known, str) else row[f"{who}_id"]
+    return found
 
 
 def outcome(row: Mapping[str, Any]) -> str:
@@ -87,5 +99,7 @@ def text_in(said: Mapping[str, Any], *steps: str) -> str:
     for step in steps:
         value = value.get(step) if isinstance(value, Mapping) else None
     if isinstance(value, Mapping):
+        if "erased" in value:
+            return f"[erased {value['erased']}]"
         return SEALED if "sealed" in value else ""
     return value if isinstance(value, str) else ""

@@ -7,6 +7,7 @@ with its connection, and the export is begun again, by whoever finds it due.
 import base64
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,8 @@ from services.audit.exports.writing import Writer, Written
 from services.audit.keeping.bundles.files import BundleFolder
 from services.audit.keeping.bundles.reading import Reader, Row
 from services.audit.log.note import Signer
+from services.audit.records.personal.keys import Keys
+from services.audit.records.personal.model import RootKey
 
 log = structlog.get_logger(__name__)
 LOCK = "select pg_try_advisory_lock(hashtextextended($1, 0))"
@@ -44,6 +47,7 @@ class Told(BaseModel):
     worker_database_url: SecretStr
     signing_key: SecretStr
     signing_name: str
+    root_key: SecretStr
     export_folder: Path
     bundle_folder: Path
     tenant_id: UUID
@@ -94,6 +98,7 @@ class Job:
         self._reader = Reader(BundleFolder(told.bundle_folder))
         key = base64.b64decode(told.signing_key.get_secret_value())
         self._signer = Signer(told.signing_name, Ed25519PrivateKey.from_private_bytes(key))
+        self._keys = Keys(RootKey(told.root_key.get_secret_value()))
 
     async def do(self) -> None:
         async with self._database.worker() as tx:
@@ -115,9 +120,8 @@ class Job:
 
     async def _write(self, export: Export) -> Written:
         workplace = self._files.workplace(export.export_id)
-        writer = Writer(
-            self._database, self._reader, self._signer, export, workplace, self._say, self._reveal
-        )
+        reveal = partial(self._reveal, export)
+        writer = Writer(self._database, self._reader, self._signer, export, workplace, self._say, reveal)
         return await writer.write(self._clock.now(), self._bound)
 
     async def _finish(self, export: Export, written: Written) -> None:
@@ -170,5 +174,11 @@ class Job:
                 tx, **self._place, state=state, due_at=self._clock.now() + RETRY, error=error
             )
 
-    async def _reveal(self, page: list[Row]) -> list[Mapping[str, Any]]:
-        return [orjson.loads(row["entry"]) for row in page]
+    async def _reveal(self, export: Export, page: list[Row]) -> list[Mapping[str, Any]]:
+        """What was posted stands above what was added to it; personal data are open if this reader may see them."""
+        given = [(row["record_id"], orjson.loads(row["entry"])) for row in page]
+        opened = dict(given)
+        if export.shows_personal:
+            async with self._database.reading(export.tenant_id) as tx:
+                opened = await self._keys.open(tx, export.tenant_id, given)
+        return [{**opened[id_], **opened[id_].get("event", {})} for id_, _ in given]

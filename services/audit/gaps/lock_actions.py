@@ -16,7 +16,7 @@ from chassis.db import Database, Tx, rows
 from chassis.message_spans import handling
 from chassis.rounds import go_round
 from contracts.envelope import Message
-from contracts.event import Event
+from contracts.event import Event, UndecodableEvent
 from contracts.lock_actions import (
     LockActionCompletedV1,
     LockActionFailedV1,
@@ -40,8 +40,19 @@ async def observe(tx: Tx, messages: Sequence[Message], now: datetime, patience: 
     for message in messages:
         if message.envelope.type in HEARD:
             with handling(message):
-                body = HEARD[message.envelope.type].read(message.data)
-                await note(tx, body, now, patience)
+                await hear(tx, message, now, patience)
+
+
+async def hear(tx: Tx, message: Message, now: datetime, patience: timedelta) -> None:
+    """What cannot be read is a record all the same; a report that cannot be read may hide anything, and halts."""
+    try:
+        body = HEARD[message.envelope.type].read(message.data)
+    except UndecodableEvent:
+        log.exception("audit.lock_actions.unreadable", event_id=str(message.envelope.id))
+        if message.envelope.type == LockActionReportedV1.type:
+            await halts.halt(tx, "unrecorded_command", str(message.envelope.id), now)
+        return
+    await note(tx, body, now, patience)
 
 
 async def note(tx: Tx, body: Event, now: datetime, patience: timedelta) -> None:
@@ -80,7 +91,8 @@ async def note_outcome(tx: Tx, body: LockActionCompletedV1 | LockActionFailedV1,
 async def note_report(tx: Tx, body: LockActionReportedV1, now: datetime) -> None:
     """A line of the vendor's log. Without a request of its own it halts everything."""
     verdict = await weigh(tx, body)
-    told = {"report_id": body.report_id, "vendor": body.vendor, "entry": body.entry, "key": body.key}
+    key = None if body.key is None else text(body.key)
+    told = {"report_id": body.report_id, "vendor": body.vendor, "entry": body.entry, "key": key}
     await queries.note_report(
         tx, **told, **place_of(body), executed_at=body.executed_at, verdict=verdict, now=now
     )
@@ -106,7 +118,13 @@ async def weigh(tx: Tx, body: LockActionReportedV1) -> Verdict:
 
 
 def place_of(body: LockActionRequestedV1 | LockActionReportedV1) -> dict[str, object]:
-    return {name: getattr(body, name) for name in ("tenant_id", "property", "lock_id", "action")}
+    told = {name: text(getattr(body, name)) for name in ("property", "lock_id", "action")}
+    return {"tenant_id": body.tenant_id, **told}
+
+
+def text(told: str) -> str:
+    """As PostgreSQL can hold it: whoever speaks to a vendor may send it anything."""
+    return told.replace("\0", "\ufffd")
 
 
 def action_of(key: str | None) -> UUID | None:

@@ -95,7 +95,7 @@ def router(database: Database, signer: Signer, authenticate: Authenticate) -> AP
 
 def add_tiles(routes: APIRouter, database: Database, authenticate: Authenticate) -> None:
     """The log as other people's tools read it: C2SP tlog-tiles under `/v1/tenants/{tenant_id}/audit/log/`."""
-    reader = needs(authenticate, Capability.AUDIT_READ)
+    reader = needs(authenticate, Capability.AUDIT_READ, Capability.AUDIT_VERIFY)
 
     @routes.get("/tenants/{tenant_id}/audit/log/checkpoint", response_class=Response)
     async def checkpoint(tenant_id: UUID, claims: Annotated[Claims, reader]) -> Response:
@@ -136,7 +136,7 @@ def add_tiles(routes: APIRouter, database: Database, authenticate: Authenticate)
 
 def add_proofs(routes: APIRouter, database: Database, authenticate: Authenticate) -> None:
     """Proofs made here, for who does not want to read tiles."""
-    reader = needs(authenticate, Capability.AUDIT_READ)
+    reader = needs(authenticate, Capability.AUDIT_READ, Capability.AUDIT_VERIFY)
 
     @routes.get("/tenants/{tenant_id}/audit/inclusion")
     async def inclusion(
@@ -148,11 +148,18 @@ def add_proofs(routes: APIRouter, database: Database, authenticate: Authenticate
 
     @routes.get("/tenants/{tenant_id}/audit/consistency")
     async def consistency(
-        tenant_id: UUID, claims: Annotated[Claims, reader], tree_size: Annotated[int, Query(ge=1)]
+        tenant_id: UUID,
+        claims: Annotated[Claims, reader],
+        tree_size: Annotated[int, Query(ge=1)],
+        up_to: Annotated[int | None, Query(ge=1, le=LARGEST_SIZE)] = None,
     ) -> ProofOut:
-        """That the log of `tree_size` records is the beginning of the one in the checkpoint: nothing was changed since."""
+        """That the log of `tree_size` records is the beginning of the one in the checkpoint: nothing was changed since.
+
+        The checkpoint is the latest, or the one that was signed at `up_to` records.
+        """
         async with database.reading(tenant_id) as tx:
-            return proof_out(*await proofs.prove_consistency(tx, tenant_id, tree_size))
+            head = await proofs.signed_at(tx, tenant_id, up_to) if up_to else None
+            return proof_out(*await proofs.prove_consistency(tx, tenant_id, tree_size, head))
 
     @routes.get("/tenants/{tenant_id}/audit/ledger")
     async def ledger_entry(tenant_id: UUID, claims: Annotated[Claims, reader]) -> LedgerProofOut:
@@ -180,10 +187,17 @@ def add_ledger(routes: APIRouter, database: Database, signer: Signer, authentica
         return Response(signed.note, media_type=TEXT, headers=FOR_A_MOMENT)
 
     @routes.get("/audit/ledger/consistency")
-    async def ledger_consistency(tree_size: Annotated[int, Query(ge=1)]) -> ProofOut:
-        """That the ledger of `tree_size` entries, which somebody kept, is the beginning of the present one."""
+    async def ledger_consistency(
+        tree_size: Annotated[int, Query(ge=1)],
+        up_to: Annotated[int | None, Query(ge=1, le=LARGEST_SIZE)] = None,
+    ) -> ProofOut:
+        """That the ledger of `tree_size` entries, which somebody kept, is the beginning of the present one.
+
+        Or of the one that was signed at `up_to` entries.
+        """
         async with database.reading(LEDGER) as tx:
-            return proof_out(*await proofs.prove_consistency(tx, LEDGER, tree_size))
+            head = await proofs.signed_at(tx, LEDGER, up_to) if up_to else None
+            return proof_out(*await proofs.prove_consistency(tx, LEDGER, tree_size, head))
 
     @routes.get("/audit/anchors")
     async def anchors(

@@ -26,6 +26,11 @@ def canonical(value: Any) -> bytes:
     """The canonical bytes of `value`. Raises NotCanonical."""
     if not is_canonical(value):
         check(value)
+    return encoded(value)
+
+
+def encoded(value: Any) -> bytes:
+    """The canonical bytes of a value that was looked at already."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 

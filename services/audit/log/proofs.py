@@ -46,3 +46,11 @@ async def check_is_signed(tx: ReadTx, tenant_id: UUID, level: int, number: int, 
     size = (await signed_head(tx, tenant_id)).size
     if number * merkle.TILE_WIDTH + width > size >> (merkle.TILE_HEIGHT * level):
         raise TileNotFound(f"the signed tree of {size} leaves has no such tile")
+
+
+async def signed_at(tx: ReadTx, tenant_id: UUID, size: int) -> store.StoredCheckpoint:
+    """The checkpoint of exactly so many leaves. Raises LeafNotFound where none was signed."""
+    checkpoint = await store.checkpoint_at(tx, tenant_id, size)
+    if checkpoint is None:
+        raise LeafNotFound(f"no checkpoint of {size} leaves was signed")
+    return checkpoint

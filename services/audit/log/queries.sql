@@ -89,3 +89,6 @@ select * from unnest(:tenant_ids::uuid[], :leaf_indexes::bigint[], :received_at:
 
 -- name: body_of(tenant_id, leaf_index)$
 select body from audit_body where tenant_id = :tenant_id::uuid and leaf_index = :leaf_index::bigint;
+
+-- name: checkpoint_at(tenant_id, size)^
+select size, root, note, signed_at from checkpoint where tenant_id = :tenant_id::uuid and size = :size::bigint;

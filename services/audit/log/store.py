@@ -188,3 +188,8 @@ async def body_of(tx: ReadTx, tenant_id: UUID, leaf_index: int) -> bytes | None:
     """The body that is kept beside this leaf; None for a leaf that holds its own."""
     found: bytes | None = await queries.body_of(tx, tenant_id=tenant_id, leaf_index=leaf_index)
     return found
+
+
+async def checkpoint_at(tx: ReadTx, tenant_id: UUID, size: int) -> StoredCheckpoint | None:
+    row = await queries.checkpoint_at(tx, tenant_id=tenant_id, size=size)
+    return None if row is None else StoredCheckpoint(*row)

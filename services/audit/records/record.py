@@ -4,14 +4,16 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from services.audit.log.canonical import NotCanonical, canonical
+from services.audit.log.canonical import NotCanonical, canonical, encoded
 from services.audit.log.merkle import leaf_hash
+from services.audit.records.personal.model import Personal
 
 PLATFORM = UUID(int=0)
 """The tree of facts that belong to no tenant."""
@@ -59,6 +61,10 @@ class Record:
     trace_id: str | None = None
     words: str | None = None
     """What may be searched as text; no personal data."""
+    personal: tuple[Personal, ...] = ()
+    """What of the statement is sealed before it becomes a leaf."""
+    is_canonical: bool = False
+    """Who made the statement has looked at all of it (`log.canonical`); the sequencer need not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +116,17 @@ def leaf_of(record: Record, received_at: datetime, nonce: bytes) -> Leaf:
     """`nonce` (16 random bytes) keeps the hash from confirming a guessed record.
 
     A body (`data` or `data_base64`) with which the entry would be larger than C2SP tlog-tiles allows is kept beside the
-    leaf, which holds its SHA-256. Raises NotCanonical, also where the rest alone is too large.
+    leaf, which holds its SHA-256. Raises NotCanonical, also where the rest alone is too large, and ValueError for a record
+    whose personal data are not sealed.
     """
+    if record.personal:
+        raise ValueError(f"{record.action} {record.id}: its personal data are not sealed")
     statement = {
         **record.statement,
-        "received_at": rfc3339(received_at),
+        "received_at": _told(received_at),
         "nonce": base64.b64encode(nonce).decode(),
     }
-    entry, body = canonical(statement), None
+    entry, body = (encoded if record.is_canonical else canonical)(statement), None
     if len(entry) > LARGEST_ENTRY:
         name = next((name for name in BODIES if name in statement), None)
         body = canonical(statement.pop(name)) if name else b""
@@ -128,6 +137,12 @@ def leaf_of(record: Record, received_at: datetime, nonce: bytes) -> Leaf:
                 f"/: the record has {len(entry)} bytes without its body, {LARGEST_ENTRY} are allowed"
             )
     return Leaf(record, received_at, entry, leaf_hash(entry), body)
+
+
+@lru_cache(maxsize=64)
+def _told(received_at: datetime) -> str:
+    """All leaves of a tree in a batch have the same."""
+    return rfc3339(received_at)
 
 
 def extracted(leaf: Leaf) -> tuple[Any, ...]:

@@ -1,5 +1,6 @@
 """HTTP in: ask for an action on a lock, and see what became of it."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -70,7 +71,7 @@ def router(
                     tx, guest, lock_id, body.action, body.property, clock.now(), deadline
                 )
                 headers["Location"] = f"{BASE}/lock-actions/{action_id}"
-                return 202, dict(await locks.read(tx, guest, action_id))
+                return 202, shown(await locks.read(tx, guest, action_id))
 
             return await once(
                 request, tx, clock, str(guest.device_id), guest.tenant_id, effect, headers=headers
@@ -83,6 +84,10 @@ def router(
         `unknown` where the vendor has not said what became of the command; it is asked until it does.
         """
         async with database.reading(guest.tenant_id) as tx:
-            return dict(await locks.read(tx, guest, action_id))
+            return shown(await locks.read(tx, guest, action_id))
 
     return routes
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "action_id": str(row["action_id"]), "device_id": str(row["device_id"])}

@@ -8,10 +8,12 @@ from chassis.db import Database
 from chassis.runtime import Part
 from chassis.switches import Switches
 from services.bff.admission import Admit
+from services.bff.hub import Hub
 from services.bff.locks import api
 from services.bff.locks.receipts import Receipts, VerifierKey
 from services.bff.locks.reports import VendorReports
 from services.bff.locks.vendor import HttpVendor
+from services.bff.locks.words import LockWords
 from services.bff.locks.worker import LockWorker
 from services.bff.mutations import Mutations
 from services.bff.settings import Settings
@@ -21,7 +23,7 @@ class Locks:
     """What the service runs for lock actions."""
 
     def __init__(
-        self, database: Database, bus: Bus, clock: Clock, switches: Switches, settings: Settings
+        self, database: Database, bus: Bus, clock: Clock, switches: Switches, hub: Hub, settings: Settings
     ) -> None:
         self._database = database
         self._clock = clock
@@ -38,6 +40,7 @@ class Locks:
             self.parts = [
                 LockWorker(database, clock, switches, receipts, vendor, timing),
                 VendorReports(database, clock, vendor, every=settings.lock_report_seconds),
+                LockWords(database, hub, switches),
             ]
 
     def router(self, mutations: Mutations, admit: Admit) -> APIRouter:

@@ -36,7 +36,7 @@ class Timing:
     """One question for a receipt."""
     vendor: float = 5.0
     """One question to the vendor."""
-    again: float = 0.5
+    again: float = 0.3
     """Until a receipt is asked for again."""
     skew: float = 30.0
     """How far the vendor's clock may be behind: so long after its expiry a command that never arrived is given up."""

@@ -89,3 +89,9 @@ select entry from lock_report_cursor where vendor = :vendor::text;
 -- Null where another process has moved it.
 update lock_report_cursor set entry = :entry::bigint
 where vendor = :vendor::text and entry = :after::bigint returning true;
+
+-- name: halts_in_force
+select halt_id from lock_halt where halted_at is not null and ended_at is null;
+
+-- name: resumed_tenants
+select tenant_id, halt_id from lock_halt_resumed where halt_id = any (:halt_ids::uuid[]);

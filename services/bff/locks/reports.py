@@ -32,14 +32,13 @@ class VendorReports:
 
     async def run(self) -> None:
         await self._database.wait_ready()
-        async with self._database.worker() as tx:
-            await queries.begin_reading(tx, vendor=self._vendor.name)
         await go_round(self.name, self.read, self._every)
 
     async def read(self) -> int:
         """One page; how many lines were said. The cursor moves in the transaction of what it covers."""
-        async with self._database.platform_reading() as reading:
-            after = await queries.cursor(reading, vendor=self._vendor.name)
+        async with self._database.worker() as tx:
+            await queries.begin_reading(tx, vendor=self._vendor.name)
+            after = await queries.cursor(tx, vendor=self._vendor.name)
         try:
             page = await self._vendor.lines(after, BATCH)
         except VendorError as error:

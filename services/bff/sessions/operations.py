@@ -101,9 +101,12 @@ async def require_still_admitted(tx: Tx, guest: Guest) -> None:
 
 async def read(tx: ReadTx, guest: Guest, session_id: UUID) -> Mapping[str, Any]:
     """The row of a session of this member on this device, ended or not. Raises SessionNotFound."""
-    row: Mapping[str, Any] | None = await queries.session_by_id(
-        tx, tenant_id=guest.tenant_id, session_id=session_id
-    )
+    row = await queries.session_by_id(tx, tenant_id=guest.tenant_id, session_id=session_id)
+    return require_own(row, guest, session_id)
+
+
+def require_own(row: Mapping[str, Any] | None, guest: Guest, session_id: UUID) -> Mapping[str, Any]:
+    """Raises SessionNotFound."""
     if row is None or (row["device_id"], row["member_id"]) != (guest.device_id, guest.member_id):
         raise SessionNotFound(
             f"you have no session {session_id} on this device",
@@ -127,7 +130,15 @@ def require_open(session: Session, limits: Limits, now: datetime) -> None:
 
 async def in_use(tx: ReadTx, guest: Guest, session_id: UUID, limits: Limits, now: datetime) -> Session:
     """The caller's session, while it may work in it. Raises SessionNotFound, SessionEnded, PropertyOutOfScope."""
-    session = Session.read(await read(tx, guest, session_id))
+    row = await queries.session_by_id(tx, tenant_id=guest.tenant_id, session_id=session_id)
+    return usable(row, guest, session_id, limits, now)
+
+
+def usable(
+    row: Mapping[str, Any] | None, guest: Guest, session_id: UUID, limits: Limits, now: datetime
+) -> Session:
+    """As `in_use`, of the session's row."""
+    session = Session.read(require_own(row, guest, session_id))
     require_open(session, limits, now)
     require_property(guest, session.property)
     return session

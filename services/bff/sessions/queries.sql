@@ -33,6 +33,25 @@ select s.session_id, s.device_id, s.member_id, s.property, s.opened_at, s.expire
 from session s left join device_sync_status d using (tenant_id, device_id, session_id)
 where s.tenant_id = :tenant_id::uuid and s.device_id = :device_id::uuid and s.closed_at is null;
 
+-- name: seats
+-- Of many desks, one row for each in their order: the session that it named, and the app as the device's open session
+-- named it, or a later heartbeat. Null is what there is not.
+select named.*, app.app_version, app.os
+from unnest(:tenant_ids::uuid[], :device_ids::uuid[], :session_ids::uuid[]) with ordinality
+    as asked (tenant_id, device_id, named_id, number)
+left join lateral (
+    select s.session_id, s.device_id, s.member_id, s.property, s.opened_at, s.expires_at, s.closed_at, s.close_reason,
+           coalesce(d.last_seen_at, s.opened_at) as last_seen_at
+    from session s left join device_sync_status d using (tenant_id, device_id, session_id)
+    where s.tenant_id = asked.tenant_id and s.session_id = asked.named_id limit 1
+) named on true
+left join lateral (
+    select coalesce(d.app_version, s.app_version) as app_version, s.os
+    from session s left join device_sync_status d using (tenant_id, device_id, session_id)
+    where s.tenant_id = asked.tenant_id and s.device_id = asked.device_id and s.closed_at is null limit 1
+) app on true
+order by asked.number;
+
 -- name: close_session^
 update session set closed_at = :now::timestamptz, close_reason = :reason::text, row_version = row_version + 1
 where tenant_id = :tenant_id::uuid and session_id = :session_id::uuid and closed_at is null
@@ -52,6 +71,24 @@ select s.tenant_id, s.session_id, s.device_id, s.member_id, s.property, s.opened
 from session s left join device_sync_status d using (tenant_id, device_id, session_id)
 where s.closed_at is null and s.due_at <= :now::timestamptz
 order by s.due_at limit :most::int for update of s skip locked;
+
+-- name: forget_sessions$
+with gone as (
+    delete from session where (tenant_id, session_id) in (
+        select tenant_id, session_id from session where closed_at < :before::timestamptz
+        order by closed_at limit :most::int for update skip locked)
+    returning 1
+)
+select count(*) from gone;
+
+-- name: sessions_ending
+-- Those that reach a limit before then; a heartbeat may have moved the idle one since somebody looked.
+select s.tenant_id, s.session_id, s.device_id, s.member_id, s.property, s.opened_at, s.expires_at, s.closed_at,
+       s.close_reason, coalesce(d.last_seen_at, s.opened_at) as last_seen_at
+from session s left join device_sync_status d using (tenant_id, device_id, session_id)
+where s.closed_at is null and s.due_at <= :until::timestamptz
+  and least(s.expires_at, coalesce(d.last_seen_at, s.opened_at) + :idle::interval) <= :until::timestamptz
+order by s.due_at limit :most::int;
 
 -- name: look_again*!
 update session set due_at = :due_at::timestamptz where tenant_id = :tenant_id::uuid and session_id = :session_id::uuid;

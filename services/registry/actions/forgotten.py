@@ -1,16 +1,18 @@
 """Says `unknown` of actions whose caller has died: any process may, each action once."""
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 from chassis.clock import Clock
-from chassis.context import as_system
-from chassis.db import Database
-from chassis.rounds import go_round
+from chassis.db import Database, Tx, rows
+from chassis.due_rows import DueRows
 from services.registry.actions import operations
+from services.registry.actions.store import queries
 
 
-class ForgottenActions:
-    """A background part. Locked rows are passed over, so that several processes share the work."""
+class ForgottenActions(DueRows[dict[str, Any]]):
+    """An action is given up a while after it was requested; one whose end cannot be written keeps no other one waiting."""
 
     name = "forgotten-actions"
 
@@ -18,18 +20,19 @@ class ForgottenActions:
         self, database: Database, clock: Clock, *, after: float, every: float = 1.0, batch: int = 200
     ) -> None:
         """Seconds: an action is given up `after` it was requested; such are looked for every `every`."""
-        self._database = database
-        self._clock = clock
+        super().__init__(database, clock, every=every, batch=batch)
         self._after = timedelta(seconds=after)
-        self._every = every
-        self._batch = batch
 
-    async def run(self) -> None:
-        await go_round(self.name, self.run_due, self._every)
+    async def lock(self, tx: Tx, now: datetime, most: int) -> Sequence[dict[str, Any]]:
+        return await rows(queries.lock_forgotten_actions(tx, before=now - self._after, now=now, most=most))
 
-    async def run_due(self) -> int:
-        """One batch; answers how many were given up."""
-        now = self._clock.now()
-        with as_system():
-            async with self._database.worker() as tx:
-                return await operations.give_up(tx, now - self._after, self._batch, now)
+    async def do(self, tx: Tx, due: Sequence[dict[str, Any]], now: datetime) -> int:
+        for row in due:
+            await operations.give_up(tx, row, now)
+        return len(due)
+
+    def key_of(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {"tenant_id": row["tenant_id"], "action_id": row["action_id"]}
+
+    async def put_off(self, tx: Tx, key: Mapping[str, Any], now: datetime, error: str) -> None:
+        await queries.postpone_action(tx, **key, now=now, error=error)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from chassis import outbox
-from chassis.db import ReadTx, Tx, rows
+from chassis.db import ReadTx, Tx
 from chassis.service_tokens import TokenUnavailable
 from contracts.registry import ProductActionCompletedV1, ProductActionRequestedV1
 from services.registry.actions.store import queries
@@ -133,12 +133,9 @@ async def conclude(tx: Tx, tenant_id: UUID, action_id: UUID, outcome: Outcome, n
         await complete(tx, row, outcome, now)
 
 
-async def give_up(tx: Tx, before: datetime, most: int, now: datetime) -> int:
-    """As worker: actions of before then, of which nobody has told the outcome, are unknown; answers how many."""
-    forgotten = await rows(queries.lock_forgotten_actions(tx, before=before, most=most))
-    for row in forgotten:
-        await complete(tx, row, Outcome("unknown", FORGOTTEN, {}), now)
-    return len(forgotten)
+async def give_up(tx: Tx, row: Mapping[str, Any], now: datetime) -> None:
+    """As worker: nobody has told the outcome of this action, so it is unknown."""
+    await complete(tx, row, Outcome("unknown", FORGOTTEN, {}), now)
 
 
 async def complete(tx: Tx, row: Mapping[str, Any], outcome: Outcome, now: datetime) -> None:

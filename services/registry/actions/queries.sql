@@ -15,8 +15,13 @@ from product_action where tenant_id = :tenant_id::uuid and action_id = :action_i
 -- name: lock_forgotten_actions
 -- Whose outcome nobody has told; what another process has in hand is passed over.
 select action_id, tenant_id, product_key, action, state, row_version from product_action
-where state = 'requested' and requested_at <= :before::timestamptz
+where state = 'requested' and requested_at <= :before::timestamptz and try_at <= :now::timestamptz
 order by requested_at limit :most::int for update skip locked;
+
+-- name: postpone_action!
+update product_action set attempts = attempts + 1, last_error = :error::text,
+    try_at = :now::timestamptz + least(interval '1 hour', interval '1 second' * power(2, least(attempts, 12)))
+where tenant_id = :tenant_id::uuid and action_id = :action_id::uuid;
 
 -- name: complete_action!
 update product_action set state = :state::text, detail = :detail::text, counts = :counts::jsonb,

@@ -15,6 +15,7 @@ from services.registry.api_keys.format import SHOWN_CHARACTERS, Mode, new_key
 from services.registry.api_keys.model import require_future, warnings_of
 from services.registry.api_keys.peppers import Peppers
 from services.registry.api_keys.store import queries
+from services.registry.catalogue.store import queries as catalogue
 from services.registry.entitlements.store import queries as entitlements
 from services.registry.errors import ApiKeyNotInUse, OverlapTooLong, ProductUnknown
 from services.registry.projects.rules import require_usable
@@ -55,12 +56,14 @@ async def issue(
 
 
 async def require_product(tx: Tx, tenant_id: UUID, product: str, now: datetime) -> None:
-    """Raises ProductUnknown."""
+    """Raises ProductUnknown, also for one that was retired."""
+    offered = await catalogue.product_by_key(tx, key=product)
     granted = await rows(entitlements.products_of_tenant(tx, tenant_id=tenant_id))
     in_use = [
         row for row in granted if row["enabled"] and (row["expires_at"] is None or row["expires_at"] > now)
     ]
-    if product not in {row["product_key"] for row in in_use}:
+    is_offered = offered is not None and offered["status"] == "published"
+    if not is_offered or product not in {row["product_key"] for row in in_use}:
         raise ProductUnknown(f"product: the tenant has no {product!r}")
 
 

@@ -42,8 +42,8 @@ where tenant_id = :tenant_id::uuid and key_id = :key_id::uuid;
 -- Across tenants: whose key it is is what is asked. At most one row: a digest is unique under all peppers.
 select k.key_id, k.tenant_id, k.project_id, k.product_key as product, k.scopes, least(k.expires_at, k.retires_at) as ends_at,
        k.revoked_at is not null as is_revoked, t.status as tenant_status, t.plan, t.ent_v,
-       coalesce(p.enabled, false) as has_product, p.expires_at as product_ends_at
-from api_key k join tenant t on t.tenant_id = k.tenant_id
+       coalesce(p.enabled, false) and c.status = 'published' as has_product, p.expires_at as product_ends_at
+from api_key k join tenant t on t.tenant_id = k.tenant_id join product c on c.key = k.product_key
 left join tenant_product p on p.tenant_id = k.tenant_id and p.product_key = k.product_key
 where k.digest = any (:digests::bytea[]);
 

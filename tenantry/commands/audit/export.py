@@ -38,12 +38,13 @@ def export(
     actor: Annotated[str | None, typer.Option(help="Only what this one did.")] = None,
     action: Annotated[str | None, typer.Option(help="Only this action; a prefix with a `*`.")] = None,
     language: Annotated[str, typer.Option(help="Of the PDF: en or fr.")] = "en",
+    reason: Annotated[str, typer.Option(help="Why; it stays in the log.")] = "asked for by the tenant",
     as_json: AsJson = False,
 ) -> None:
     """Export a tenant's log, with the proofs and the program that checks them. A filtered one cannot prove completeness."""
     wanted = given({"product": product, "actor_id": actor, "action": action})
     times = {"received_from": instant(since), "received_to": instant(before)}
-    body = given({**times, "filter": wanted or None})
+    body = given({**times, "filter": wanted or None, "reason": reason})
     found = run(exported(tenant, body, language, to or Path()))
     running.tell(found, as_json=as_json)
 

@@ -55,7 +55,9 @@ class Source:
     async def number(self) -> list[Any]:
         """Give numbers to what was said, as the relay would; nothing is published."""
         async with self.database.worker() as tx:
-            return await tx.fetch("select * from number_events('outbox', 100)")
+            first = 1 + await tx.fetchval("select last_seq from outbox_relay")
+            last = await tx.fetchval("select outbox_number(100)")
+            return await tx.fetch("select * from outbox_numbered($1, $2, $3, 100)", self.epoch, first, last)
 
     async def publish(self, rows: list[Any]) -> None:
         for row in rows:
@@ -65,7 +67,5 @@ class Source:
     async def delivery(self, number: int) -> Delivery:
         """What a replay of this number would bring."""
         async with self.database.platform_reading() as tx:
-            [row] = await tx.fetch(
-                "select * from numbered_events('outbox', $1, $2, $2, 1)", self.epoch, number
-            )
+            [row] = await tx.fetch("select * from outbox_numbered($1, $2, $2, 1)", self.epoch, number)
         return Delivery(numbered_headers(row, self.epoch), row["payload"])

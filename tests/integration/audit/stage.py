@@ -18,12 +18,16 @@ from services.audit.log.checkpoints import sign_heads
 from services.audit.log.note import Signer
 from services.audit.log.sequencer import append
 from services.audit.records.entry import record_of
+from services.audit.records.personal.keys import Keys
+from services.audit.records.personal.model import RootKey
 from services.audit.records.record import Record
 from services.audit.settings import Settings
 from tests.infra import ServiceDsns, TestNats, free_port
 from tests.integration.chassis.numbered_events import Numbered
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+ROOT_KEY = base64.b64encode(bytes(range(1, 33))).decode()
+KEYS = Keys(RootKey(ROOT_KEY))
 SIGNER = Signer("tenantry.example/audit", KEY)
 
 
@@ -41,6 +45,7 @@ def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str, folder: Path, **
         "port": port,
         "public_origin": f"http://127.0.0.1:{port}",
         "signing_key": base64.b64encode(bytes(range(32))).decode(),
+        "root_key": ROOT_KEY,
         "page_token_key": "made up for tests",
         "export_folder": folder / "exports",
         "bundle_folder": folder / "bundles",
@@ -69,6 +74,11 @@ class Log:
         """A tenant's records in the order of the log."""
         async with self.database.reading(tenant_id) as tx:
             return await store.records_from(tx, tenant_id, 0, 100_000)
+
+    async def rows(self, tenant_id: UUID) -> list[dict[str, Any]]:
+        """All columns, in the order of the log."""
+        sql = "select * from audit.audit_event where tenant_id = $1 order by leaf_index"
+        return [dict(row) for row in await self.admin.fetch(sql, tenant_id)]
 
     async def entries(self, tenant_id: UUID) -> list[bytes]:
         return [bytes(row["entry"]) for row in await self.records(tenant_id)]

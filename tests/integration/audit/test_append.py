@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from chassis.bus import Bus
 from chassis.clock import ManualClock
@@ -23,7 +24,7 @@ from services.audit.log.sequencer import append
 from services.audit.records.record import PLATFORM
 from tenantry import log_verifier
 from tests.infra import eventually
-from tests.integration.audit.stage import Log, records_of
+from tests.integration.audit.stage import KEYS, Log, records_of
 from tests.integration.chassis.numbered_events import Numbered, numbered, several
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -44,7 +45,7 @@ async def consumer(log: Log, bus: Callable[[str], Awaitable[Bus]]) -> Consumer:
         service="audit",
         stream="REGISTRY",
         durable="audit-inbox",
-        apply=sequencer(clock),
+        apply=sequencer(clock, KEYS),
     )
 
 
@@ -182,6 +183,31 @@ async def test_received_time_never_goes_back_even_when_the_clock_does(log: Log) 
         f'"received_at":"{time:%Y-%m-%dT%H:%M:%S.%f}Z"'.encode() in entry
         for time, entry in zip(received, await log.entries(tenant), strict=True)
     )
+
+
+@pytest.mark.parametrize(("seconds", "alarms"), [(5, 0), (6, 1)])
+async def test_a_clock_that_went_back_by_more_than_five_seconds_is_an_alarm(
+    log: Log, seconds: int, alarms: int
+) -> None:
+    tenant = uuid7()
+    await log.append([numbered(1, tenant=tenant)], NOW)
+    with capture_logs() as said:
+        await log.append([numbered(2, tenant=tenant)], NOW - timedelta(seconds=seconds))
+    found = [line["log_level"] for line in said if line["event"] == "audit.clock_went_back"]
+    assert found == ["error"] * alarms
+
+
+async def test_a_record_that_is_posted_again_keeps_its_leaf(log: Log) -> None:
+    """Whoever has no inbox that looked: the tree does, also across batches and within one."""
+    tenant = uuid7()
+    records = records_of([numbered(number, tenant=tenant) for number in range(1, 6)])
+    async with log.database.worker() as tx:
+        first = dict(await append(tx, records[:3], NOW))
+    async with log.database.worker() as tx:
+        again = dict(await append(tx, [*records, *records], NOW + timedelta(days=30)))
+    assert first == {record.id: index for index, record in enumerate(records[:3])}
+    assert again == {record.id: index for index, record in enumerate(records)}
+    await assert_dense(log, tenant, [record.id for record in records])
 
 
 @pytest.mark.parametrize("depth", [150, 300, 900])

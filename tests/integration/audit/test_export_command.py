@@ -21,6 +21,8 @@ from tests.integration.audit.test_verify import Installation
 from tests.integration.audit.tokens import TestIssuer
 from tests.integration.chassis.numbered_events import numbered
 
+WHY = "asked for by the tenant"
+
 
 @pytest.fixture
 async def tenant(
@@ -39,7 +41,7 @@ async def tenant(
 
 
 async def test_an_export_is_followed_and_saved_whole(tenant: UUID, tmp_path: Path) -> None:
-    found = await exported(tenant, {"filter": {"action": "registry.*"}}, "fr", tmp_path)
+    found = await exported(tenant, {"filter": {"action": "registry.*"}, "reason": WHY}, "fr", tmp_path)
     saved = Path(found["saved"])
     assert (found["records"], found["language"]) == (3, "fr")
     assert saved.stat().st_size == found["bytes"]
@@ -50,12 +52,12 @@ async def test_an_export_is_followed_and_saved_whole(tenant: UUID, tmp_path: Pat
 
 async def test_a_refusal_is_told(tenant: UUID, tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"AUDIT\.RANGE_EMPTY"):
-        await exported(tenant, {"received_from": "2100-01-01T00:00:00Z"}, "en", tmp_path)
+        await exported(tenant, {"received_from": "2100-01-01T00:00:00Z", "reason": WHY}, "en", tmp_path)
 
 
 async def test_a_file_that_cannot_be_saved_is_told(tenant: UUID, tmp_path: Path) -> None:
     with pytest.raises(StackError, match="cannot be fetched"):
-        await exported(tenant, {}, "en", tmp_path / "nowhere" / "a.zip")
+        await exported(tenant, {"reason": WHY}, "en", tmp_path / "nowhere" / "a.zip")
 
 
 async def test_a_hold_is_placed_and_released_as_the_command_does(tenant: UUID) -> None:

@@ -18,7 +18,7 @@ from services.audit.exports.jobs import BUSY, MODULE, Expiry
 from services.audit.exports.writer import Told, run
 from tests.infra import eventually
 from tests.integration.audit.asking import DONE, Asker, unpacked
-from tests.integration.audit.stage import Log
+from tests.integration.audit.stage import KEYS, ROOT_KEY, Log
 from tests.integration.audit.tokens import TestIssuer
 from tests.integration.chassis.numbered_events import numbered
 
@@ -114,7 +114,16 @@ async def queued(log: Log, tenant: UUID) -> UUID:
     await log.append([numbered(1, tenant=tenant)], NOW)
     async with log.database.worker() as tx:
         row = await exports.ask(
-            tx, tenant, (None, None), None, by=("me", "user"), language="en", shows_personal=True, now=NOW
+            tx,
+            tenant,
+            (None, None),
+            None,
+            by=("me", "user"),
+            language="en",
+            shows_personal=True,
+            reason=None,
+            keys=KEYS,
+            now=NOW,
         )
     export_id: UUID = row["export_id"]
     return export_id
@@ -127,6 +136,7 @@ def told_of(log: Log, folder: Path, tenant: UUID, export_id: UUID) -> Told:
         worker_database_url=worker_url,
         signing_key="AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         signing_name="tenantry.example/audit",
+        root_key=ROOT_KEY,
         export_folder=folder / "exports",
         bundle_folder=folder / "bundles",
         tenant_id=tenant,

@@ -32,7 +32,7 @@ async def peak_of(log: Log, folder: Path, count: int) -> int:
     told = told_of(log, folder, tenant, export_id)
     spoken = told.model_dump(mode="json") | {
         name: getattr(told, name).get_secret_value()
-        for name in ("database_url", "worker_database_url", "signing_key")
+        for name in ("database_url", "worker_database_url", "signing_key", "root_key")
     }
     writer = await asyncio.create_subprocess_exec(sys.executable, "-m", MODULE, stdin=asyncio.subprocess.PIPE)
     assert writer.stdin is not None

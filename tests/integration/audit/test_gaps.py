@@ -20,7 +20,7 @@ from services.audit.gaps.operations import gap_id_of
 from services.audit.records.record import PLATFORM
 from tests.infra import eventually
 from tests.integration.audit.source import SOURCE, Source
-from tests.integration.audit.stage import Log
+from tests.integration.audit.stage import KEYS, Log
 
 DETECTED, REPAIRED = "audit.gap.detected.v1", "audit.gap.repaired.v1"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -51,7 +51,7 @@ class Process:
             service="audit",
             stream="REGISTRY",
             durable="audit-inbox",
-            apply=sequencer(self.clock),
+            apply=sequencer(self.clock, KEYS),
         )
         self.filler = GapFiller(
             bus=bus,

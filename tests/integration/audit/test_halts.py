@@ -1,6 +1,7 @@
 """Commands that nobody asked for, and the halts that they make: durable, for all, resumed per tenant by two operators."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ import pytest
 
 from chassis.clock import ManualClock
 from chassis.ids import uuid7
+from contracts.envelope import Message
 from contracts.event import Event
 from contracts.lock_actions import (
     LockActionCompletedV1,
@@ -18,6 +20,7 @@ from contracts.lock_actions import (
     LockActionRequestedV1,
     report_id_of,
 )
+from services.audit.consumers import sequencer
 from services.audit.errors import (
     LockActionsHalted,
     LockActionsNotHalted,
@@ -26,8 +29,9 @@ from services.audit.errors import (
 )
 from services.audit.gaps import halts, lock_actions
 from services.audit.gaps.lock_actions import Reconciler
-from tests.integration.audit.stage import Log
+from tests.integration.audit.stage import KEYS, Log
 from tests.integration.audit.tokens import TestIssuer, bearer
+from tests.integration.chassis.numbered_events import several
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE = timedelta(seconds=60)
@@ -119,10 +123,12 @@ async def test_a_command_with_a_request_of_its_own_halts_nothing(doors: Doors) -
         {"lock_id": "room-2"},
         {"property": "hill"},
         {"action": "block"},
+        {"lock_id": "room\0-1"},
+        {"key": "\0"},
         {"tenant_id": OTHER},
         {"tenant_id": None, "site": "somewhere"},
     ],
-    ids=lambda changed: next(iter(changed)),
+    ids=lambda changed: repr(changed)[:40],
 )
 async def test_a_command_without_a_record_halts_every_tenant(doors: Doors, changed: dict[str, Any]) -> None:
     told = await doors.ask()
@@ -132,6 +138,17 @@ async def test_a_command_without_a_record_halts_every_tenant(doors: Doors, chang
     [(_, body)] = await doors.log.said(HALTED)
     assert (body["tenant_id"], body["cause"]) == (None, "unrecorded_command")
     assert body["evidence"] == str(line.report_id)
+
+
+async def test_a_report_that_cannot_be_read_halts_and_is_a_record(doors: Doors) -> None:
+    """With the sequencer that the inbox runs: what it raises would keep the record out of the log."""
+    line = doors.line(await doors.ask())
+    [event] = several(1)
+    envelope = replace(event.envelope, type=line.type, tenant_id=TENANT)
+    async with doors.log.database.worker() as tx:
+        await sequencer(doors.clock, KEYS)(tx, [Message(envelope, b'{"key": 7}')])
+    assert await doors.is_halted()
+    assert [row["record_id"] for row in await doors.log.records(TENANT)] == [envelope.id]
 
 
 async def test_a_second_execution_under_one_request_halts(doors: Doors) -> None:

@@ -94,6 +94,21 @@ async def test_proofs_hold_across_the_borders_of_tiles(reader: Reader, log: Log,
         assert log_verifier.is_consistent(old, 700, log_verifier.root_of(leaves[:old]), head.root, proof)
 
 
+async def test_growth_is_proved_up_to_any_checkpoint_that_was_signed(
+    reader: Reader, log: Log, tenant: UUID
+) -> None:
+    for size in range(1, 8):
+        await log.append([numbered(size, tenant=tenant)], NOW)
+        await log.sign(NOW)
+    leaves = [log_verifier.leaf_hash(entry) for entry in await log.entries(tenant)]
+    head, proof = await reader.proof("consistency", tree_size=3, up_to=5)
+    roots = log_verifier.root_of(leaves[:3]), log_verifier.root_of(leaves[:5])
+    assert (head.size, head.root) == (5, roots[1])
+    assert log_verifier.is_consistent(3, 5, *roots, proof)
+    with pytest.raises(httpx.HTTPStatusError, match="404"):
+        await reader.get("consistency", tree_size=3, up_to=9)
+
+
 async def test_the_checkpoint_and_the_key_are_those_of_the_signer(
     audit: httpx.AsyncClient, reader: Reader, log: Log, tenant: UUID
 ) -> None:

@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from chassis.bucket import Bucket
 from chassis.db import Database
+from contracts.settings import PREFIX, Setting, floor_key
+from contracts.settings import STREAM as STREAM_OF_SETTINGS
 from tests.infra import eventually
 from tests.integration.bff.conftest import NewDesk
 from tests.integration.bff.desk import Desk
@@ -55,6 +58,29 @@ async def test_a_floor_that_comes_into_force_later_is_told_then_without_another_
         await eventually(lambda: told(line) == ["version.advisory"], 3, "a word of advice")
         await eventually(lambda: told(line)[-1] == "version.blocked", 20, "the floor in force")
     assert datetime.now(UTC) >= soon
+
+
+async def test_a_malformed_floor_ends_nothing_is_seen_in_health_and_the_next_good_one_is_told(
+    large: Bff, http: httpx.AsyncClient, desk: Desk, stage: Stage, registry: Database
+) -> None:
+    async def unreadable(count: int) -> bool:
+        parts = (await http.get(f"{large.api}/readyz")).json()["parts"]
+        return bool(parts["settings"]["unreadable"] == count)
+
+    await open_session(large, http, desk, app_version="3.0.0", os="Windows 11")
+    async with connected(http, desk, large) as line:
+        await line.opened()
+        key = floor_key("windows", "stable", desk.tenant_id)
+        wrong = Setting(row_version=1, value={**(FLOOR.told() or {}), "block": ["latest"]})
+        bus = await stage.nats.bus("registry")
+        await Bucket(bus, STREAM_OF_SETTINGS, PREFIX).put(key, wrong.data(), 0)
+        await bus.close()
+        await eventually(lambda: unreadable(1), what="a count of what was not taken")
+        assert told(line) == []
+        await set_floor(registry, "windows", desk.tenant_id)
+        await stage.say_settings()
+        await eventually(lambda: told(line) == ["version.blocked"], 5, "the next good one")
+        assert await unreadable(0)
 
 
 def told(line: Line) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ from tests.infra import TestNats, eventually
 
 LANE = Lane("outbox", "REGISTRY")
 FAST = RelaySettings(poll=0.02, retry=0.05, heartbeat=3600, note_progress=0)
+IN_PIECES = replace(FAST, window=7, batch=5)
 
 
 def event(tenant: UUID) -> TenantReactivatedV1:
@@ -101,20 +103,25 @@ async def count_at_least(bus: Bus, wanted: int) -> bool:
     return await count_stored(bus) >= wanted
 
 
+@pytest.mark.parametrize("settings", [FAST, IN_PIECES], ids=["at-once", "in-pieces"])
 async def test_order_holds_per_aggregate_under_concurrent_writers_and_a_foreign_open_transaction(
-    registry: Database, nats_server: TestNats, admin: asyncpg.Connection
+    registry: Database, nats_server: TestNats, admin: asyncpg.Connection, settings: RelaySettings
 ) -> None:
     writers, each = 12, 40
     bus = await nats_server.bus("registry")
     async with admin.transaction():
         await admin.execute("create table blocker (x int)")
-        async with running(Relay(registry, bus, LANE, SystemClock(), FAST)):
 
-            async def write(tenant: UUID) -> None:
-                for version in range(1, each + 1):
-                    await say(registry, tenant, version)
+        async def write(tenant: UUID, first: int, last: int) -> None:
+            for version in range(first, last + 1):
+                await say(registry, tenant, version)
 
-            await asyncio.gather(*(write(uuid4()) for _ in range(writers)))
+        tenants = [uuid4() for _ in range(writers)]
+        async with running(Relay(registry, bus, LANE, SystemClock(), settings)):
+            await eventually(lambda: count_at_least(bus, 1), what="the first heartbeat")
+        await asyncio.gather(*(write(tenant, 1, each // 2) for tenant in tenants))  # a backlog
+        async with running(Relay(registry, bus, LANE, SystemClock(), settings)):
+            await asyncio.gather(*(write(tenant, each // 2 + 1, each) for tenant in tenants))
             await eventually(lambda: count_at_least(bus, writers * each + 1), what="all events")
     messages = await stored(nats_server)
     sequences = [int(message["ce-sequence"]) for message in messages]

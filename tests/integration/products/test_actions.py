@@ -27,6 +27,12 @@ from tests.integration.registry.life import Life
 pytestmark = pytest.mark.timeout(180)
 SECONDS = 2.0
 CONNECT = "update registry.product set manifest = manifest || jsonb_build_object('api_base', $2::text) where key = $1"
+NOT_CONCLUDED = "update registry.product_action set state = 'requested', completed_at = null"
+REFUSES = """
+create function registry.refuse() returns trigger language plpgsql as $$ begin raise 'not this one'; end $$;
+create trigger refuses before update of state on registry.product_action
+for each row when (old.action_id = '{}') execute function registry.refuse()
+"""
 DONE_BY_PRODUCT = "select count(*) from action"
 
 
@@ -223,6 +229,29 @@ async def test_an_action_that_nobody_concluded_is_given_up_once_and_may_become_k
     assert [one["state"] for one in await office.asked()] == ["unknown"]
     assert (await acting).json()["state"] == "done", "the answer came after all"
     assert await office.said() == [("requested", ""), ("completed", "unknown"), ("completed", "done")]
+
+
+async def test_an_action_whose_end_cannot_be_written_is_put_off_and_later_ones_are_given_up(
+    office: Office,
+) -> None:
+    poison, *others = [(await office.act()).json()["action_id"] for _ in range(4)]
+    await office.life.admin.execute(NOT_CONCLUDED)
+    await office.life.admin.execute(REFUSES.format(poison))
+    sweeper = ForgottenActions(office.life.database, office.life.clock, after=60, batch=2)
+    office.life.clock.advance(timedelta(seconds=61))
+    while await sweeper.run_due():
+        pass
+    states = {one["action_id"]: one["state"] for one in await office.asked()}
+    assert states == {poison: "requested"} | dict.fromkeys(others, "unknown")
+    row = await office.life.admin.fetchrow(
+        "select attempts, last_error from registry.product_action where action_id = $1", poison
+    )
+    assert row is not None
+    assert (row["attempts"], "not this one" in row["last_error"]) == (1, True)
+    await office.life.admin.execute("drop trigger refuses on registry.product_action")
+    office.life.clock.advance(timedelta(seconds=2))
+    assert await sweeper.run_due() == 1
+    assert {one["state"] for one in await office.asked()} == {"unknown"}
 
 
 async def test_a_registry_that_is_killed_in_the_middle_leaves_unknown_and_no_second_call(

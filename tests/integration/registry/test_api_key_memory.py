@@ -5,6 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from chassis.bus import Bus
+from services.registry.catalogue import operations as catalogue
+from services.registry.catalogue.manifest import manifest_of
+from services.registry.catalogue.store import queries as products
 from services.registry.tenants.model import Purchase, Trigger
 from tests.cut_line import CutLine
 from tests.infra import ServiceDsns, TestNats, eventually
@@ -95,6 +98,36 @@ async def test_moves_of_a_tenant_and_its_entitlements_reach_another_process_by_t
     await stage.life.freeze(tenant_id)
     await refused_by_an_event(stage, other, key, "TENANT_FROZEN", "notetaker")
     assert await stage.code(other, untouched) == "VALID"
+
+
+async def test_keys_of_a_retired_product_end_in_every_process_and_count_again_when_it_is_published_again(
+    stage: KeyStage,
+) -> None:
+    writing, other = await stage.start(relays=True), await stage.start()
+    tenant_id = await stage.life.new_trial()
+    key, beside = [
+        (await stage.issue(writing, tenant_id, product=product))["key"]
+        for product in ("notetaker", "ai_console")
+    ]
+
+    async def both_are_remembered() -> bool:
+        assert await stage.code(other, key, "notetaker") == "VALID"
+        assert await stage.code(other, beside) == "VALID"
+        return len(other.keys.memory) == 2
+
+    await eventually(both_are_remembered)
+    async with stage.life.database.transaction(None) as tx:
+        manifest = manifest_of(await products.lock_product(tx, key="notetaker"))
+        await catalogue.retire(tx, "notetaker")
+    for process in (other, await stage.start()):
+        await refused_by_an_event(stage, process, key, "WRONG_PRODUCT", "notetaker")
+    assert await stage.code(other, beside) == "VALID"
+    await stage.issue(writing, tenant_id, 422, product="notetaker")
+    major = int(manifest.version.partition(".")[0])
+    async with stage.life.database.transaction(None) as tx:
+        newer = manifest.model_copy(update={"version": f"{major + 1}.0.0"})
+        await catalogue.offer(tx, newer, stage.clock.now())
+    await refused_by_an_event(stage, other, key, "VALID", "notetaker")
 
 
 async def test_a_rotation_shortens_what_another_process_remembers(stage: KeyStage) -> None:

@@ -20,11 +20,11 @@ from chassis.clock import ManualClock
 from chassis.db import Database
 from chassis.switches import NotToldYet, Switches
 from chassis.watched import Watched
-from contracts.settings import PREFIX, STREAM, Setting, flag_key
+from contracts.settings import PREFIX, STREAM, Setting, flag_key, floor_key
 from services.registry.keeper import Keeper
 from tests.infra import ServiceDsns, TestNats, eventually
 from tests.integration.registry.life import Life
-from tests.integration.registry.switching import keep_once, set_flag, set_floor
+from tests.integration.registry.switching import FLOOR, keep_once, set_flag, set_floor
 
 CHECKOUT = Path(__file__).parents[3]
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -239,7 +239,12 @@ async def test_a_process_that_starts_without_the_bus_goes_on_with_what_was_known
     async with second.running():
         await eventually(lambda: second.knows(on=True))
         assert second.switches.floors(uuid4())["windows/stable"]["enforce"] == "4.0.0"
-        assert second.watched.status() == {"live": False, "keys": 8, "age_seconds": 3600}
+        assert second.watched.status() == {
+            "live": False,
+            "keys": 8,
+            "unreadable": 0,
+            "age_seconds": 3600,
+        }
     await bus.close()
 
 
@@ -277,3 +282,48 @@ async def test_an_older_value_changes_nothing_and_a_removed_key_is_forgotten(
         await eventually(lambda: key not in reader.watched.known)
         assert reader.switches.value(FLAG, tenant) is False
         await eventually(lambda: is_saved(reader.database, 8))
+
+
+GOOD = FLOOR.told()
+NO_FLOORS = [
+    {**GOOD, "enforce": "four"},  # type: ignore[dict-item]
+    {**GOOD, "block": "4.2.0"},  # type: ignore[dict-item]
+    {**GOOD, "block": [None]},  # type: ignore[dict-item]
+    {**GOOD, "effective_at": "tomorrow"},  # type: ignore[dict-item]
+    {**GOOD, "effective_at": "2026-03-01T00:00:00"},  # type: ignore[dict-item]
+    {**GOOD, "unknown": "perhaps"},  # type: ignore[dict-item]
+    {"enforce": "4.0.0"},
+    "4.0.0",
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "good", "wrong"),
+    [
+        (floor_key("windows", "stable", None), GOOD, NO_FLOORS),
+        (flag_key(FLAG, None), True, ["yes", 1, {"on": True}]),
+        (flag_key("mfa_scope_threshold", None), 2, [True, 4, "2"]),
+    ],
+)
+async def test_what_is_no_value_is_said_and_the_last_good_one_stays(
+    key: str, good: object, wrong: list[object], new_reader: NewReader, bus: NewBus
+) -> None:
+    """Until the next good one, also in a process that starts meanwhile."""
+    bucket = Bucket(await bus("registry"), STREAM, PREFIX)
+    revision = await bucket.put(key, Setting(row_version=1, value=good).data(), 0)
+    async with (await new_reader()).running() as reader:
+        await eventually(lambda: key in reader.watched.known)
+        for version, value in enumerate(wrong, 2):
+            revision = await bucket.put(key, Setting(row_version=version, value=value).data(), revision)
+            await eventually(lambda: reader.watched.status()["unreadable"] == 1)
+            assert reader.watched.known[key].value == good
+            again = Setting(row_version=version, value=good).data()
+            revision = await bucket.put(key, again, revision)
+            await eventually(lambda: reader.watched.status()["unreadable"] == 0)
+        await eventually(lambda: is_saved(reader.database, 1))
+        await bucket.put(key, Setting(row_version=99, value=wrong[0]).data(), revision)
+        await eventually(lambda: reader.watched.status()["unreadable"] == 1)
+        async with (await new_reader()).running() as later:
+            await eventually(lambda: later.watched.status()["unreadable"] == 1)
+            await eventually(lambda: key in later.watched.known)
+            assert later.watched.known[key].value == good

@@ -177,6 +177,24 @@ def test_a_stalled_reader_costs_bounded_memory_and_is_dropped_in_the_end() -> No
     assert (hub.connections, hub.parked) == (0, 0)
 
 
+def test_who_drains_after_the_ring_has_gone_on_is_told_so_and_where_it_stands() -> None:
+    """It may come back at once with its cursor, and is given the rest from the stream itself."""
+    hub, reader = new_hub(ring_bytes=1000), Reader(is_stalled=True)
+    stream = Stream(TENANTS[0], UUID(int=9), frozenset({"all"}), reader)
+    hub.attach(stream, 0, 0.0)
+    for seq in range(1, 101):
+        hub.take(TENANTS[0], entry(seq, "all"), 0.0)
+        give_out(hub)
+    reader.drain()
+    hub.drained(stream, 1.0)
+    got = positions(reader.taken)
+    assert got == list(range(1, len(got) + 1))
+    assert not hub.ring_of(TENANTS[0]).covers(got[-1])
+    assert bytes(reader.taken).endswith(b'event: bye\ndata: {"reason":"behind"}\n\n')
+    assert reader.is_over
+    assert (hub.connections, hub.parked) == (0, 0)
+
+
 def test_the_ring_gives_way_at_its_bound_and_knows_what_it_no_longer_has() -> None:
     hub = new_hub(ring_bytes=1000)
     for seq in range(1, 201):
@@ -281,7 +299,7 @@ def test_a_stream_is_told_before_its_token_ends_and_then_ends() -> None:
     for now in (29.0, 31.0, 59.0):
         hub.tick(now)
     assert reader.taken.count(b"event: session.expiring") == 1
-    assert b'"exp":1234' in reader.taken
+    assert b'{"exp":1234,"closes_in":29,"reason":"token"}' in reader.taken
     assert not reader.is_over
     hub.tick(61.0)
     assert b'"reason":"token"' in reader.taken

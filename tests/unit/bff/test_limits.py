@@ -1,12 +1,14 @@
 """The small pure parts around the hub: the wheel, the limits, the even drain."""
 
+import asyncio
 from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.buckets import Buckets
-from services.bff.limits import Admission, share
+from services.bff.limits import Admission, Step, share
+from services.bff.turnstile import Turnstile
 from services.bff.wheel import Wheel
 
 
@@ -44,8 +46,38 @@ def test_no_more_open_at_once_than_the_rate_lets_in() -> None:
 def test_streams_that_are_being_opened_count_as_open() -> None:
     admission = Admission(3, Buckets(1000, 1000, 1))
     assert admission.refusal(2, 0.0) is None
-    admission.opening = 1
+    admission.moved(Step.AWAY, Step.KNOCKING)
     assert admission.refusal(2, 0.0) is not None
+    admission.moved(Step.KNOCKING, Step.ANSWERED)
+    assert admission.refusal(2, 0.0) is not None
+    admission.moved(Step.ANSWERED, Step.AWAY)
+    assert admission.refusal(2, 0.0) is None
+
+
+def test_few_wait_for_their_answer_at_once_however_many_are_being_served() -> None:
+    admission = Admission(1000, Buckets(1000, 1000, 1), most_knocking=2)
+    for _ in range(2):
+        admission.moved(Step.AWAY, Step.KNOCKING)
+    assert admission.refusal(0, 0.0) is not None
+    admission.moved(Step.KNOCKING, Step.ANSWERED)  # its replay may last
+    assert admission.refusal(0, 0.0) is None
+    admission.moved(Step.ANSWERED, Step.AWAY)
+    admission.moved(Step.KNOCKING, Step.AWAY)
+    assert (admission.opening, admission.knocking) == (0, 0)
+
+
+async def test_a_crowd_goes_through_in_order_and_a_few_per_turn() -> None:
+    turnstile, gone, seen = Turnstile(most=3), list[int](), list[int]()
+    for number in range(8):
+        turnstile.line_up(lambda number=number: gone.append(number))  # type: ignore[misc]
+    while len(gone) < 8:
+        await asyncio.sleep(0)
+        seen.append(len(gone))
+    assert gone == list(range(8))
+    assert seen == [3, 6, 8]
+    turnstile.line_up(lambda: gone.append(8))
+    await asyncio.sleep(0)
+    assert gone[-1] == 8
 
 
 @given(st.integers(0, 20_000), st.integers(1, 60))

@@ -184,5 +184,5 @@ def test_memory_is_bounded_and_keeps_no_names_of_what_it_forgot() -> None:
         memory.get(bytes([0]), line, 1.0)
     assert len(memory) == 3
     assert memory.get(bytes([0]), line, 1.0) is not None, "what is used stays"
-    assert len(memory._keys) == 6
+    assert len(memory._keys) == 7, "a key, a tenant for each, and the product of all"
     assert not memory._loads

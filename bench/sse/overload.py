@@ -1,0 +1,58 @@
+"""More callers than may come in, or than can: what those notice who are in, and what the others are told.
+
+The callers (`storm.c`) do not wait for each other. Twice the limit: as many as there may be streams knock every second at
+a process that is full. Ten times the rate: a process that opens `ATTACH_RATE` streams a second is asked for ten times as
+many; those who are let in meanwhile are served too.
+"""
+
+import asyncio
+import time
+
+from bench.report import Report
+from bench.sse.load import Stormed, storm
+from bench.sse.servers import Place, desk, this_bff
+from bench.sse.stalled import attach, tell
+
+RATE = 20
+"""Events a second: those who are let in meanwhile hear them too, and deliveries are not the subject."""
+FULL = "at twice the limit"
+ATTACH_RATE = 500
+"""A second: what one core does beside its deliveries, with some left."""
+FIRST = 10_000_000
+"""Number of the first who comes too much."""
+CALLER = desk("@" * 20)
+
+
+async def measure(report: Report, where: Place, count: int, seconds: float) -> None:
+    limits = {
+        FULL: ({"MAX_STREAMS": str(count)}, count),
+        "at ten times the rate": ({"ATTACH_RATE": str(ATTACH_RATE)}, 10 * ATTACH_RATE),
+    }
+    for name, (options, rate) in limits.items():
+        async with this_bff(where, **options) as server:
+            load = await attach(where, server, 0, count if name == FULL else min(count, ATTACH_RATE))
+            before = await load.open(RATE, seconds)
+            used, began = server.cpu(), time.perf_counter()
+            stormed, during = await asyncio.gather(
+                storm(where.folder, CALLER, FIRST, server.streams[0], rate, seconds), load.open(RATE, seconds)
+            )
+            used = (server.cpu() - used) / (time.perf_counter() - began)
+            await load.end()
+        tell(report, f"{name}, those who are in, before", before)
+        tell(report, f"{name}, those who are in, during", during)
+        say(report, name, stormed, used)
+        ratio = "p99_" + name.replace(" ", "_")
+        report.ratio(
+            ratio, f"{name}, those who are in, during: p99 ms", f"{name}, those who are in, before: p99 ms"
+        )
+
+
+def say(report: Report, name: str, found: Stormed, used: float) -> None:
+    report.add(f"{name}: came per second", found.started / found.seconds)
+    report.add(f"{name}: let in", found.admitted)
+    report.add(f"{name}: refused with 503", found.refused)
+    report.add(f"{name}: of these with Retry-After", found.honest)
+    report.add(f"{name}: broken off or without an answer", found.broken + found.unanswered)
+    report.add(f"{name}: refusal p99 ms", found.p99_ms)
+    report.add(f"{name}: this bff's CPU, %", used * 100)
+    report.add(f"{name}: storm's CPU, %", found.cpu / found.seconds * 100)

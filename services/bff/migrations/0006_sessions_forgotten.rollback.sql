@@ -1,0 +1,2 @@
+revoke delete on session from bff_worker;
+drop index session_closed;
