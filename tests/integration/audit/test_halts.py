@@ -29,7 +29,7 @@ from services.audit.errors import (
 )
 from services.audit.gaps import halts, lock_actions
 from services.audit.gaps.lock_actions import Reconciler
-from tests.integration.audit.stage import Log
+from tests.integration.audit.stage import KEYS, Log
 from tests.integration.audit.tokens import TestIssuer, bearer
 from tests.integration.chassis.numbered_events import several
 
@@ -146,7 +146,7 @@ async def test_a_report_that_cannot_be_read_halts_and_is_a_record(doors: Doors) 
     [event] = several(1)
     envelope = replace(event.envelope, type=line.type, tenant_id=TENANT)
     async with doors.log.database.worker() as tx:
-        await sequencer(doors.clock)(tx, [Message(envelope, b'{"key": 7}')])
+        await sequencer(doors.clock, KEYS)(tx, [Message(envelope, b'{"key": 7}')])
     assert await doors.is_halted()
     assert [row["record_id"] for row in await doors.log.records(TENANT)] == [envelope.id]
 
