@@ -13,7 +13,7 @@ import httpx
 from contracts.http_examples import JSON, Examples, Exchange
 from contracts.subjects import SERVICES
 
-BYTES = "application/octet-stream"
+BYTES = frozenset({"application/octet-stream", "application/zip"})
 PATIENCE_SECONDS = 20.0
 VARIABLE = re.compile(r"{(\w+)}")
 
@@ -121,6 +121,6 @@ def content_of(answer: httpx.Response) -> tuple[Any, str]:
     if not answer.content:
         return None, JSON
     media_type = answer.headers["content-type"].split(";")[0]
-    if media_type == BYTES:
+    if media_type in BYTES:
         return base64.b64encode(answer.content).decode(), media_type
     return (answer.json() if media_type == JSON else answer.text), media_type

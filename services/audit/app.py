@@ -82,7 +82,7 @@ def compose(settings: Settings) -> Service:
             api.router(database, authenticate, Reader(bundle_files), records.viewing),
             log_api.router(database, signer, authenticate),
             gaps_api.router(database, authenticate, clock),
-            exports_api.router(database, authenticate, clock, tokens, links, export_files),
+            exports_api.router(database, authenticate, clock, tokens, links, export_files, records.keys),
             holds_api.router(database, authenticate, clock, tokens),
             *records.routers(authenticate, tokens),
         ],

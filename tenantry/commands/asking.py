@@ -23,10 +23,11 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 class Operator:
     """Calls one service as PLATFORM_ADMIN of this name; a refusal is told with its code and every fault."""
 
-    def __init__(self, service: str, subject: str = "operator") -> None:
+    def __init__(self, service: str, subject: str = "operator", *, language: str = "en") -> None:
         self._stack = running.stack()
         self._service = service
         self._subject = subject
+        self._language = language
 
     async def get(self, path: str, **parameters: Any) -> Any:
         return (await self._call("GET", path, params=given(parameters))).json()
@@ -61,7 +62,11 @@ class Operator:
 
     async def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
         token = await running.operator_token(self._stack, "PLATFORM_ADMIN", TOKEN_SECONDS, self._subject)
-        headers = {"Authorization": f"Bearer {token}", **request.pop("headers", {})}
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept-Language": self._language,
+            **request.pop("headers", {}),
+        }
         url = f"{self._stack.url(self._service)}{path}"
         try:
             async with http_client(timeout=30) as http:

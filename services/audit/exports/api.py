@@ -4,28 +4,36 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.auth import Authenticate
 from chassis.clock import Clock
 from chassis.context import current_origin
 from chassis.db import Database, rows
-from chassis.downloads import Download
 from chassis.fields import Flag, Instant
 from chassis.guards import Guard, is_known_to, needs
 from chassis.idempotency import Keyed, once
 from chassis.pages import Paged, PageTokens
 from chassis.problems import language_of
-from contracts.capabilities import DEMO_TENANT_ID, Capability
+from contracts.capabilities import DEMO_TENANT_ID, Capability, capabilities_of
 from contracts.claims import Claims
 from services.audit.exports import operations as exports
 from services.audit.exports.errors import DemoNotExported, LinkExpired
 from services.audit.exports.files import ExportFiles
 from services.audit.exports.links import Links
 from services.audit.exports.model import Wanted
+from services.audit.records.personal.keys import Keys
+from services.audit.records.viewing import is_staff, reason_of
 
 Word = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+ZIP: dict[str, Any] = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The ZIP", "content": ZIP},
+    206: {"description": "The part of it that `Range` names (RFC 9110 §14)", "content": ZIP},
+}
 
 
 class FilterIn(BaseModel):
@@ -51,6 +59,8 @@ class ExportIn(BaseModel):
     received_to: Instant | None = None
     """Excluded."""
     filter: FilterIn | None = None
+    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    """Why; our own staff has to say it."""
 
 
 class NotInDemo(Guard):
@@ -68,23 +78,30 @@ class NotInDemo(Guard):
         return await super().__call__(request)
 
 
-def export_out(row: dict[str, Any], links: Links, tenant_id: UUID) -> dict[str, Any]:
-    """What is shown of an export; `link` while there is something to fetch."""
+def may_fetch(row: dict[str, Any], claims: Claims, tenant_id: UUID) -> bool:
+    """Personal data is for who may read it; our own staff has said why for what it asked for itself alone."""
+    if is_staff(claims, tenant_id):
+        return bool(row["asked_by"] == claims.sub)
+    return not row["shows_personal"] or Capability.AUDIT_READ in capabilities_of(claims, tenant_id)
+
+
+def export_out(row: dict[str, Any], links: Links, claims: Claims, tenant_id: UUID) -> dict[str, Any]:
+    """What is shown of an export; `link` while there is something to fetch, to who may."""
     times = ("asked_at", "received_from", "received_to", "ready_at", "expires_at")
     first, end, drawn = row["first_leaf"], row["end_leaf"], row["phase"] == "drawing"
-    is_ready = row["state"] == "ready"
+    has_link = row["state"] == "ready" and may_fetch(row, claims, tenant_id)
     return {
         "export_id": str(row["export_id"]),
         "state": row["state"],
         "asked_by": row["asked_by"],
         "language": row["language"],
         "shows_personal": row["shows_personal"],
-        "filter": {name: value for name, value in (row["filter"] or {}).items() if value is not None} or None,
+        "filter": row["filter"],
         "is_range_complete": row["filter"] is None,
         **{name: row[name].isoformat() if row[name] else None for name in times},
         "progress": {
             "phase": row["phase"],
-            "done": row["looked_at"],
+            "so_far": row["looked_at"],
             "of": row["records"] if drawn else None if end is None else end - first,
         },
         "records": row["records"],
@@ -92,7 +109,7 @@ def export_out(row: dict[str, Any], links: Links, tenant_id: UUID) -> dict[str, 
         "bytes": row["bytes"],
         "sha256": row["sha256"].hex() if row["sha256"] else None,
         "downloads": row["downloads"],
-        "link": links.to(tenant_id, row["export_id"], row["expires_at"]) if is_ready else None,
+        "link": links.to(tenant_id, row["export_id"], row["expires_at"]) if has_link else None,
     }
 
 
@@ -103,16 +120,17 @@ def router(
     tokens: PageTokens,
     links: Links,
     files: ExportFiles,
+    keys: Keys,
 ) -> APIRouter:
-    """Asking needs the right to manage the log; whoever may read it sees how exports go."""
+    """Whoever manages or verifies the log may ask, and gets what it may see of personal data."""
     routes = APIRouter(prefix="/v1", tags=["audit"])
     place = "/tenants/{tenant_id}/audit/exports"
-    reader = needs(authenticate, Capability.AUDIT_READ)
-    manager = Depends(NotInDemo(authenticate, Capability.AUDIT_MANAGE))
+    reader = needs(authenticate, Capability.AUDIT_READ, Capability.AUDIT_VERIFY)
+    asker = Depends(NotInDemo(authenticate, Capability.AUDIT_MANAGE, Capability.AUDIT_VERIFY))
 
     @routes.post(place, status_code=202)
     async def ask(
-        tenant_id: UUID, body: ExportIn, request: Request, claims: Annotated[Claims, manager], key: Keyed
+        tenant_id: UUID, body: ExportIn, request: Request, claims: Annotated[Claims, asker], key: Keyed
     ) -> Response:
         """Ask for an export: a ZIP to read and to verify offline, in the language of the request. It is written in the
         background; the request itself becomes a record of the log.
@@ -128,11 +146,13 @@ def router(
                     Wanted(**body.filter.model_dump()) if body.filter else None,
                     by=(claims.sub, current_origin().actor_type or "user"),
                     language=language_of(request.headers.get("accept-language", "")),
-                    shows_personal=True,
+                    shows_personal=Capability.AUDIT_READ in capabilities_of(claims, tenant_id),
+                    reason=reason_of(claims, tenant_id, body.reason),
+                    keys=keys,
                     now=clock.now(),
                 )
                 headers["Location"] = f"{place.format(tenant_id=tenant_id)}/{row['export_id']}"
-                return 202, export_out(row, links, tenant_id)
+                return 202, export_out(row, links, claims, tenant_id)
 
             return await once(request, tx, clock, claims.sub, tenant_id, effect, headers)
 
@@ -151,16 +171,19 @@ def router(
                     most=listing.most,
                 )
             )
-        return listing.answer("exports", [export_out(row, links, tenant_id) for row in found])
+        return listing.answer("exports", [export_out(row, links, claims, tenant_id) for row in found])
 
     @routes.get(f"{place}/{{export_id}}")
     async def show(tenant_id: UUID, export_id: UUID, claims: Annotated[Claims, reader]) -> dict[str, Any]:
         """One export: how far it is, and the link to the file once it is ready."""
         async with database.reading(tenant_id) as tx:
-            return export_out(await exports.one(tx, tenant_id, export_id), links, tenant_id)
+            return export_out(await exports.one(tx, tenant_id, export_id), links, claims, tenant_id)
 
-    @routes.get("/audit/exports/{token}", response_class=Download)
-    async def fetch(token: Annotated[str, Path(max_length=200)], request: Request) -> Response:
+    @routes.get("/audit/exports/{token}", response_class=Response, responses=FILES)
+    async def fetch(
+        token: Annotated[str, Path(max_length=200)],
+        range_: Annotated[str | None, Header(alias="Range", examples=["bytes=1048576-"])] = None,
+    ) -> Response:
         """The file behind a signed link; whoever has the link has the file. Each fetch is a record of the log."""
         now = clock.now()
         tenant_id, export_id = links.read(token, now)

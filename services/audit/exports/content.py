@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from services.audit.exports.model import Export
-from services.audit.exports.outside import Outside
 from services.audit.exports.pdf import Cover
 from services.audit.exports.wording import LANGUAGES, count, instant, word
 from services.audit.log.checkpoints import origin
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from services.audit.exports.writing import Tally
 
 FORMAT = "tenantry-audit-export/1"
+ANCHORS = "anchors/"
 TEXTS = Path(__file__).with_name("texts")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 VERIFIER = ("tenantry", "log_verifier.py")
@@ -69,7 +69,7 @@ def cover(
     volume: tuple[int, int],
     records: tuple[int, int],
     now: datetime,
-    found: Outside | None,
+    found: Mapping[str, bytes],
 ) -> Cover:
     """`volume` is (number, count), `records` is (in this volume, in all)."""
     language = export.language
@@ -88,7 +88,7 @@ def cover(
         ("root", checkpoint.root.hex()),
         ("signed", instant(checkpoint.signed_at, language)),
     ]
-    anchored = ", ".join(found.anchors) if found else ""
+    anchored = ", ".join(name.removeprefix(ANCHORS) for name in found if name.startswith(ANCHORS))
     facts.append(("anchor", anchored or word("not_anchored", language)))
     told = [(word(name, language), value) for name, value in facts]
     if not is_one:

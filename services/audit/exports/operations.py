@@ -1,6 +1,6 @@
 """Asking for an export, fetching it, and its end."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from services.audit.exports.files import key_of
 from services.audit.exports.model import MOST_UNFINISHED, Export, Wanted
 from services.audit.log.sequencer import append
 from services.audit.records.own import own_record
+from services.audit.records.personal.keys import Keys, personal_id
 
 queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
 REQUESTED, FETCHED = "audit.export.requested", "audit.export.downloaded"
@@ -32,9 +33,11 @@ async def ask(
     by: tuple[str, str],
     language: str,
     shows_personal: bool,
+    reason: str | None,
+    keys: Keys,
     now: datetime,
 ) -> dict[str, Any]:
-    """Queue an export, as the worker. `received` is from when to before when; `by` is (id, type) of who asks.
+    """Queue an export, as the worker. `received` is from when to before when; `by` is (id, type) of who asks, `reason` why.
 
     The request is a leaf, received after all that there is: whatever the range, a leaf that is not in it follows, and
     shows that nothing was left out at its end. Raises EmptyLog, RangeEmpty, TooManyExports.
@@ -61,9 +64,11 @@ async def ask(
         "received_from": start.isoformat() if start else None,
         "received_to": end.isoformat(),
         "filter": wanted.told() if wanted else None,
+        "reason": reason,
     }
     request = own_record(tenant_id, REQUESTED, (TARGET, str(export_id)), asked, asked_at, crud="r")
-    [(_, leaf)] = await append(tx, [request], asked_at)
+    personal = personal_id(("actor", "id"), request.actor_id)
+    [(_, leaf)] = await append(tx, await keys.seal(tx, [replace(request, personal=personal)]), asked_at)
     await queries.ask(
         tx,
         tenant_id=tenant_id,
@@ -94,9 +99,8 @@ async def fetch(tx: Tx, tenant_id: UUID, export_id: UUID, now: datetime) -> tupl
     row = await queries.count_download(tx, tenant_id=tenant_id, export_id=export_id)
     if row is None:
         raise LinkExpired("the file is not there any more; ask for another export")
-    told = {"asked_by": row["asked_by"], "records": row["records"]}
-    fetched = own_record(tenant_id, FETCHED, (TARGET, str(export_id)), told, now, crud="r")
-    await append(tx, [fetched], now)
+    told = {"records": row["records"], "bytes": row["bytes"]}
+    await append(tx, [own_record(tenant_id, FETCHED, (TARGET, str(export_id)), told, now, crud="r")], now)
     return key_of(tenant_id, export_id, bytes(row["sha256"])), dict(row)
 
 

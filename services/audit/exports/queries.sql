@@ -71,9 +71,3 @@ where (tenant_id, export_id) in (
     where state = 'ready' and expires_at <= :now::timestamptz order by expires_at limit :most::int for update skip locked
 )
 returning tenant_id, export_id, sha256;
-
--- name: ledger_entry(tenant_id, size, ledger_size)^
--- The last entry in the ledger of a tree that is no larger than the exported one.
-select leaf_index, size, entered_at from ledger_entry
-where tenant_id = :tenant_id::uuid and size <= :size::bigint and leaf_index < :ledger_size::bigint
-order by leaf_index desc limit 1;

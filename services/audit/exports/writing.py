@@ -19,11 +19,11 @@ from services.audit.exports import content, pdf
 from services.audit.exports.archive import BLOCK, Archive, Member
 from services.audit.exports.cells import write_rows
 from services.audit.exports.model import PLATFORM_PRODUCT, Export
-from services.audit.exports.outside import Outside, outside
 from services.audit.exports.proving import inclusion_proofs, range_proof
 from services.audit.exports.rows import HEAD, csv_row, pdf_row
 from services.audit.keeping.bundles.reading import Reader, Row
 from services.audit.log import store
+from services.audit.log.evidence import outside
 from services.audit.log.note import Signer
 
 PAGE = 1000
@@ -103,12 +103,12 @@ class Writer:
             await self._draw(archive, checkpoint, now, found)
             await self._says("packing", self._tally.looked_at, self._tally.records)
             self._add_csvs(archive)
+            for body in sorted(self._workplace.glob("body-*")):
+                archive.add_file(f"bodies/{body.name.removeprefix('body-')}.json", body)
             archive.add("checkpoint", checkpoint.note.encode())
             await self._prove(archive, first, end, checkpoint)
-            if found is not None:
-                archive.add("proofs/ledger.json", found.ledger)
-                for name, note in found.anchors.items():
-                    archive.add(f"anchors/{name}", note)
+            for name, data in found.items():
+                archive.add(name, data)
             manifest = content.manifest(
                 export, (first, end), self._tally, checkpoint, archive.members, self._signer, now
             )
@@ -170,6 +170,8 @@ class Writer:
         lines = defaultdict(list)
         for row, said in zip(page, await self._reveal(page), strict=True):
             leaves.write(bytes(row["entry"]) + b"\n")
+            if isinstance(said.get("body"), Mapping):
+                await self._keep_body(row["leaf_index"])
             product = row["product"] or PLATFORM_PRODUCT
             lines[product].append(csv_row(row, said))
             drawn.write(orjson.dumps(pdf_row(row, said, self._export.language)) + b"\n")
@@ -180,6 +182,13 @@ class Writer:
                     write_rows(file, [HEAD])
                 write_rows(file, found)
         self._tally.records += len(page)
+
+    async def _keep_body(self, leaf: int) -> None:
+        """A body that was too large for its leaf, which has its SHA-256."""
+        async with self._database.reading(self._export.tenant_id) as tx:
+            body = await store.body_of(tx, self._export.tenant_id, leaf)
+        if body is not None:
+            (self._workplace / f"body-{leaf}").write_bytes(body)
 
     def _csv(self, product: str) -> Path:
         return self._workplace / f"csv-{content.file_name(product)}.csv"
@@ -199,7 +208,7 @@ class Writer:
         archive: Archive,
         checkpoint: store.StoredCheckpoint,
         now: datetime,
-        found: Outside | None,
+        found: Mapping[str, bytes],
     ) -> None:
         """The PDF in volumes of `pdf.ROWS` records."""
         spool = self._workplace / "rows.jsonl"

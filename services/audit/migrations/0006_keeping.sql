@@ -177,14 +177,17 @@ declare
     tree record;
     dropped bigint := 0;
 begin
-    perform pg_advisory_xact_lock(hashtextextended('audit months', 0));
     if of_month <> date_trunc('month', of_month)::date or to_regclass(child) is null then
         raise exception 'absent: there is no month %', of_month using errcode = 'no_data_found';
     end if;
     if month_end + stay > at then
         raise exception 'young: % stays in the table until %', of_month, month_end + stay using errcode = 'object_in_use';
     end if;
-    execute format('lock table %I in access exclusive mode', child);
+    begin
+        execute format('lock table %I in access exclusive mode', child);
+    exception when undefined_table then
+        raise exception 'absent: % was dropped a moment ago', of_month using errcode = 'no_data_found';
+    end;
     execute format('alter table %I no force row level security', child);
     for tree in execute format(
         'select tenant_id, min(leaf_index) as first, max(leaf_index) as last, count(*) as leaves,

@@ -2,7 +2,7 @@
 
 import typer
 
-from tenantry.commands.audit import anchors, gaps, locks, proof, rebuild, search, verify
+from tenantry.commands.audit import anchors, export, gaps, holds, locks, proof, rebuild, search, verify
 
 audit = typer.Typer(no_args_is_help=True, help="The audit log: what is in it, and what it proves.")
 
@@ -13,11 +13,13 @@ def register(app: typer.Typer) -> None:
         verify.verify,
         proof.proof,
         anchors.anchors,
+        export.export,
         gaps.gaps,
         search.search,
         rebuild.rebuild,
     ):
         audit.command()(command)
+    audit.add_typer(holds.holds, name="holds")
     app.command()(verify.verify)
     audit.add_typer(locks.locks, name="locks")
     app.add_typer(audit, name="audit")

@@ -33,6 +33,7 @@ SIGNER = Signer("tenantry.example/audit", KEY)
 
 def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str, folder: Path, **changed: Any) -> Settings:
     """Quick rounds, a port and folders of the test's own."""
+    port = free_port()
     given: dict[str, Any] = {
         "TENANTRY_MODE": "local",
         "TENANTRY_NATS_URL": nats.url,
@@ -41,7 +42,8 @@ def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str, folder: Path, **
         "worker_database_url": dsns.worker_database_url,
         "nats_seed": nats.seed("audit"),
         "service_key": "{}",
-        "port": free_port(),
+        "port": port,
+        "public_origin": f"http://127.0.0.1:{port}",
         "signing_key": base64.b64encode(bytes(range(32))).decode(),
         "root_key": ROOT_KEY,
         "page_token_key": "made up for tests",

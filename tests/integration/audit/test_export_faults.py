@@ -18,7 +18,7 @@ from services.audit.exports.jobs import BUSY, MODULE, Expiry
 from services.audit.exports.writer import Told, run
 from tests.infra import eventually
 from tests.integration.audit.asking import DONE, Asker, unpacked
-from tests.integration.audit.stage import ROOT_KEY, Log
+from tests.integration.audit.stage import KEYS, ROOT_KEY, Log
 from tests.integration.audit.tokens import TestIssuer
 from tests.integration.chassis.numbered_events import numbered
 
@@ -59,7 +59,8 @@ async def test_a_writer_that_is_killed_begins_again_and_leaves_nothing_half(
     # The writer stands still as soon as it wants to say that it is in this phase.
     await admin.execute(
         "create function audit.stop_here() returns trigger language plpgsql as $$ begin"
-        f" if new.phase = '{phase}' and old.attempts = 1 and new.state = 'running' then perform pg_sleep(600); end if;"
+        f" if new.phase = '{phase}' and old.attempts = 1 and new.attempts = 1 and new.state = 'running'"
+        " then perform pg_sleep(600); end if;"
         " return new; end $$;"
         "create trigger stop_here before update on audit.audit_export for each row execute function audit.stop_here()"
     )
@@ -113,7 +114,16 @@ async def queued(log: Log, tenant: UUID) -> UUID:
     await log.append([numbered(1, tenant=tenant)], NOW)
     async with log.database.worker() as tx:
         row = await exports.ask(
-            tx, tenant, (None, None), None, by=("me", "user"), language="en", shows_personal=True, now=NOW
+            tx,
+            tenant,
+            (None, None),
+            None,
+            by=("me", "user"),
+            language="en",
+            shows_personal=True,
+            reason=None,
+            keys=KEYS,
+            now=NOW,
         )
     export_id: UUID = row["export_id"]
     return export_id

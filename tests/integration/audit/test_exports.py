@@ -120,7 +120,8 @@ async def test_the_demo_tenant_is_not_exported_and_says_why(
     [
         ("LEGAL", 202, 200),
         ("IT_ADMIN", 202, 200),
-        ("CXO", 403, 200),
+        ("CXO", 202, 200),
+        ("AUDITOR", 202, 200),
         ("FINANCE", 403, 403),
         ("USER", 403, 403),
     ],
@@ -205,3 +206,24 @@ async def test_exports_are_listed_by_pages(audit: httpx.AsyncClient, issuer: Tes
     ).json()
     assert [one["export_id"] for one in first["exports"] + rest["exports"]] == ids[::-1]
     assert rest["next_page_token"] is None
+
+
+async def test_our_own_staff_says_why_and_sees_no_link_but_its_own(
+    audit: httpx.AsyncClient, issuer: TestIssuer, log: Log
+) -> None:
+    tenant = uuid7()
+    await log.append([numbered(1, tenant=tenant)], NOW)
+    found = await Asker(audit, issuer, tenant).exported()
+    staff = Asker(audit, issuer, tenant)
+    staff.headers = issuer.operator() | {"Accept-Language": "en"}
+    assert (await staff.post()).json()["code"] == "AUDIT.REASON_REQUIRED"
+    # Another's, as its name tells: the issuer of the tests names everybody `someone`.
+    await log.admin.execute("update audit.audit_export set asked_by = 'a member'")
+    assert (await staff.show(found["export_id"]))["link"] is None
+    own = await staff.exported(reason="the tenant asked us to")
+    assert own["link"]
+    said = [json.loads(entry) for entry in await log.entries(tenant)]
+    assert [one["data"]["reason"] for one in said if one["type"] == "audit.export.requested"] == [
+        None,
+        "the tenant asked us to",
+    ]

@@ -12,7 +12,7 @@ from chassis.ids import uuid7
 from services.audit.log import proofs
 from services.audit.log.merkle import leaf_hash
 from services.audit.records.personal.keys import Keys
-from services.audit.records.personal.model import RootKey
+from services.audit.records.personal.model import RootKey, alias_of
 from tests.infra import eventually
 from tests.integration.audit.publishing import event, new_token, post
 from tests.integration.audit.stage import KEYS, Log
@@ -165,14 +165,20 @@ async def test_records_after_the_erasure_have_a_new_key(
 
 
 async def test_a_legal_hold_stops_the_erasure(
-    audit: httpx.AsyncClient, issuer: TestIssuer, token: str
+    audit: httpx.AsyncClient, issuer: TestIssuer, token: str, log: Log
 ) -> None:
+    """By whichever name the person is called."""
     await post(audit, token, event())
     headers = {**issuer.member(TENANT), "Idempotency-Key": "hold"}
     hold = {"subject": "u-17", "reason": "Case 17/2027"}
     placed = await audit.post(f"/v1/tenants/{TENANT}/audit/holds", json=hold, headers=headers)
     assert placed.status_code == 201, placed.text
     refused = await erase(audit, issuer, "u-17")
+    assert (refused.status_code, refused.json()["code"]) == (409, "AUDIT.HELD")
+    async with log.database.reading(TENANT) as tx:
+        key_id = await KEYS.key_id(tx, TENANT, "u-17")
+    assert key_id is not None
+    refused = await erase(audit, issuer, alias_of(key_id))
     assert (refused.status_code, refused.json()["code"]) == (409, "AUDIT.HELD")
     [found] = await search(audit, issuer, action="booking.updated")
     assert found["record"]["event"]["actor"]["name"] == "Ann Müller"

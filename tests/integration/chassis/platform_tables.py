@@ -11,6 +11,7 @@ REASONS = {
     "feed_relay": "position of the feed's relay",
     "source_progress": "which numbers of a source arrived",
     "anchor": "heads of the ledger, which covers all tenants by their hashes",
+    "audit_retention": "for how long records of a class are kept; the same for every tenant",
     "gap": "numbers of a source that did not arrive, no content",
     "lock_halt": "halts of lock actions hold for all tenants",
     "lock_report_cursor": "how far a vendor's log was read",

@@ -1,5 +1,6 @@
 """Placing and releasing legal holds, and asking whether one stands in the way."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from chassis import outbox
-from chassis.db import ReadTx, Tx, load_queries
+from chassis.db import ReadTx, Tx, load_queries, rows
 from chassis.ids import uuid7
 from contracts.audit import HoldPlacedV1, HoldReleasedV1
 from services.audit.keeping.errors import Held, HoldEmpty, HoldNotFound, HoldReleased
@@ -100,11 +101,20 @@ async def refuse_when_held(tx: Tx, tenant_id: UUID, subject: str, now: datetime)
     await lock(tx, tenant_id)
     found = await covering(tx, tenant_id, subject, now)
     if found is not None:
-        raise Held(
-            f"the legal hold {found['hold_id']} keeps this: {found['reason']}",
-            french=f"la conservation légale {found['hold_id']} s'y oppose : {found['reason']}",
-            hold_id=str(found["hold_id"]),
-        )
+        raise held_by(found)
+
+
+def held_by(hold: Mapping[str, Any]) -> Held:
+    return Held(
+        f"the legal hold {hold['hold_id']} keeps this: {hold['reason']}",
+        french=f"la conservation légale {hold['hold_id']} s'y oppose : {hold['reason']}",
+        hold_id=str(hold["hold_id"]),
+    )
+
+
+async def of_subjects(tx: ReadTx, tenant_id: UUID, now: datetime) -> list[dict[str, Any]]:
+    """The standing holds that name a person, who may have other names than the one in the hold."""
+    return await rows(queries.of_subjects(tx, tenant_id=tenant_id, at=now))
 
 
 async def lock(tx: Tx, tenant_id: UUID) -> None:

@@ -25,6 +25,12 @@ from audit_hold where tenant_id = :tenant_id::uuid
   and (:after_placed_at::timestamptz is null or (placed_at, hold_id) < (:after_placed_at::timestamptz, :after_hold_id::uuid))
 order by placed_at desc, hold_id desc limit :most::int;
 
+-- name: of_subjects(tenant_id, at)
+-- Standing holds that name a person.
+select hold_id, subject, reason from audit_hold
+where tenant_id = :tenant_id::uuid and released_at is null and (until is null or until > :at::timestamptz)
+  and subject is not null;
+
 -- name: covering(tenant_id, subject, at)^
 -- The hold that keeps this person's data, if there is one.
 select hold_id, reason, placed_by, placed_at, until from audit_hold

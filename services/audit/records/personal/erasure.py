@@ -7,6 +7,7 @@ from uuid import UUID
 from chassis import outbox
 from chassis.db import Tx
 from contracts.audit import SubjectErasedV1
+from services.audit.keeping.holds import operations as holds
 from services.audit.records.errors import SubjectNotFound
 from services.audit.records.personal.keys import Keys, queries
 from services.audit.records.personal.model import ALIAS
@@ -25,7 +26,7 @@ async def erase(
 ) -> Erased:
     """`subject` is the person's id as sources know it, or its alias. The event is the record of it.
 
-    Records that come later have a new key. Raises SubjectNotFound.
+    Records that come later have a new key. Raises SubjectNotFound, Held.
     """
     lookup = await keys.word(tx, tenant_id, "subject", subject)
     row = await queries.lock_subject(tx, tenant_id=tenant_id, lookup=lookup, key_id=key_of(subject))
@@ -35,6 +36,11 @@ async def erase(
             french="rien de cette personne n'est scellé dans ce journal, ou c'est déjà effacé",
         )
     key_id: UUID = row["key_id"]
+    for hold in await holds.of_subjects(
+        tx, tenant_id, now
+    ):  # which may name the person otherwise than the caller
+        if await keys.key_id(tx, tenant_id, hold["subject"]) == key_id:
+            raise holds.held_by(hold)
     await queries.destroy_key(tx, tenant_id=tenant_id, key_id=key_id, at=now)
     await queries.forget_words(tx, tenant_id=tenant_id, key_id=key_id)
     said = SubjectErasedV1(

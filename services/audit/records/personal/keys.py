@@ -93,6 +93,15 @@ class Keys:
         aliases = [model.alias_of(row["key_id"]) async for row in found]
         return aliases[0] if aliases else None
 
+    async def key_id(self, tx: ReadTx, tenant_id: UUID, subject: str) -> UUID | None:
+        """Of the key that seals this person's data now; None where nothing of it is sealed."""
+        lookup = await self.word(tx, tenant_id, "subject", subject)
+        if lookup is None:
+            return None
+        found = queries.subject_keys(tx, tenant_ids=[tenant_id], lookups=[lookup])
+        ids = [row["key_id"] async for row in found]
+        return ids[0] if ids else None
+
     async def _known_tenant_keys(self, tx: ReadTx, tenant_ids: set[UUID]) -> dict[UUID, TenantKey]:
         rows = queries.tenant_keys(tx, tenant_ids=sorted(tenant_ids))
         return {
