@@ -32,7 +32,7 @@ def town(
     nats = asyncio.run(TestNats.start_new(folder / "nats"))
     dsns = {name: postgres.dsns(name, town_database) for name in ("bff", "audit", "registry")}
     stage = Stage(nats, dsns["bff"], Issuer(folder / "issuer"), folder, nowhere(), dsns["registry"])
-    found = Town(stage, dsns["audit"])
+    found = Town(stage, nats, dsns["audit"])
 
     async def start() -> None:
         await stage.start_issuer()

@@ -115,9 +115,9 @@ async def test_a_broker_that_is_killed_delays_or_fails_an_action_and_loses_none(
     town: Town, desk: Desk, http: httpx.AsyncClient
 ) -> None:
     patient = await town.start_bff(LOCK_DEADLINE_SECONDS="60")
-    town.stage.nats.kill()
+    town.nats.kill()
     action_id = await asked(http, patient, desk)
-    await town.stage.nats.start()
+    await town.nats.start()
     assert (await town.check(action_id))["state"] == "success"
     patient.process.end()
 

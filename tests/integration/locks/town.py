@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chassis.ids import uuid7
 from services.audit.log.note import Signer
-from tests.infra import ServiceDsns, eventually, free_port
+from tests.infra import ServiceDsns, TestNats, eventually, free_port
 from tests.integration.bff.desk import Desk
 from tests.integration.bff.stage import BASE, LARGE, Bff, Process, Stage, answers
 
@@ -39,6 +39,7 @@ class Town:
     """Shared by the tests of this folder; each brings a desk of its own. What one breaks it mends."""
 
     stage: Stage
+    nats: TestNats
     audit_dsns: ServiceDsns
     vendor_port: int = field(default_factory=free_port)
     audit_port: int = field(default_factory=free_port)
@@ -69,7 +70,7 @@ class Town:
         own = {
             "DATABASE_URL": self.audit_dsns.database_url,
             "WORKER_DATABASE_URL": self.audit_dsns.worker_database_url,
-            "NATS_SEED": self.stage.nats.seed("audit"),
+            "NATS_SEED": self.nats.seed("audit"),
             "SERVICE_KEY": json.dumps(self.stage.issuer.keys["audit"].as_dict(private=True)),
             "PORT": str(self.audit_port),
             "SIGNING_KEY": base64.b64encode(SIGNING).decode(),
@@ -79,7 +80,7 @@ class Town:
         }
         environment = {
             "TENANTRY_MODE": "local",
-            "TENANTRY_NATS_URL": self.stage.nats.url,
+            "TENANTRY_NATS_URL": self.nats.url,
             "TENANTRY_OIDC_ISSUER": self.stage.issuer.origin,
             **{f"TENANTRY_AUDIT_{name}": value for name, value in own.items()},
         }
