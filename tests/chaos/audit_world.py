@@ -1,6 +1,5 @@
 """The audit log under faults: a registry that says as much as it can, and sequencers that are killed at it."""
 
-import base64
 import os
 import sys
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from contracts.registry import TenantTrialStartedV1
 from tenantry.stack.processes import Child, Command
 from tests.chaos.world import Undone, World
 from tests.infra import free_port
+from tests.integration.audit.stage import of_its_own
 
 AT_ONCE = 60
 
@@ -34,7 +34,7 @@ class AuditWorld(World):
             "NATS_SEED": self.nats.seed("audit"),
             "SERVICE_KEY": "{}",
             "PORT": str(self.ports.setdefault(name, free_port())),
-            "SIGNING_KEY": base64.b64encode(bytes(range(32))).decode(),
+            **{setting.upper(): value for setting, value in of_its_own(self.logs).items()},
             "ANCHOR_FOLDER": str(self.logs / "anchors"),
             "ANCHOR_SECONDS": "1",
             "CHECKPOINT_SECONDS": "0.2",

@@ -26,9 +26,21 @@ from tests.infra import ServiceDsns, TestNats, free_port
 from tests.integration.chassis.numbered_events import Numbered
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+SIGNING = bytes(range(32))
 ROOT_KEY = base64.b64encode(bytes(range(1, 33))).decode()
 KEYS = Keys(RootKey(ROOT_KEY))
 SIGNER = Signer("tenantry.example/audit", KEY)
+
+
+def of_its_own(folder: Path) -> dict[str, str]:
+    """Settings that audit cannot start without, beside those of every service."""
+    return {
+        "signing_key": base64.b64encode(SIGNING).decode(),
+        "root_key": ROOT_KEY,
+        "page_token_key": "made up for tests",
+        "export_folder": str(folder / "exports"),
+        "bundle_folder": str(folder / "bundles"),
+    }
 
 
 def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str, folder: Path, **changed: Any) -> Settings:
@@ -44,11 +56,7 @@ def settings_of(dsns: ServiceDsns, nats: TestNats, issuer: str, folder: Path, **
         "service_key": "{}",
         "port": port,
         "public_origin": f"http://127.0.0.1:{port}",
-        "signing_key": base64.b64encode(bytes(range(32))).decode(),
-        "root_key": ROOT_KEY,
-        "page_token_key": "made up for tests",
-        "export_folder": folder / "exports",
-        "bundle_folder": folder / "bundles",
+        **of_its_own(folder),
         "checkpoint_seconds": 0.1,
         "gap_seconds": 0.2,
         "anchor_seconds": 0.2,

@@ -1,6 +1,5 @@
 """A hotel with locks: the bff, audit and a vendor as processes of their own, and what can be seen of each from outside."""
 
-import base64
 import contextlib
 import json
 import sqlite3
@@ -17,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chassis.ids import uuid7
 from services.audit.log.note import Signer
 from tests.infra import ServiceDsns, TestNats, eventually, free_port
+from tests.integration.audit.stage import SIGNING, of_its_own
 from tests.integration.bff.desk import Desk
 from tests.integration.bff.stage import BASE, LARGE, Bff, Process, Stage, answers
 
-SIGNING = bytes(range(32))
 KEY = Signer("tenantry.example/audit", Ed25519PrivateKey.from_private_bytes(SIGNING)).verifier_key()
 VENDOR_KEY = "made-up"
 ENDED = {"success", "error"}
@@ -73,7 +72,7 @@ class Town:
             "NATS_SEED": self.nats.seed("audit"),
             "SERVICE_KEY": json.dumps(self.stage.issuer.keys["audit"].as_dict(private=True)),
             "PORT": str(self.audit_port),
-            "SIGNING_KEY": base64.b64encode(SIGNING).decode(),
+            **{setting.upper(): value for setting, value in of_its_own(self.stage.folder).items()},
             "CHECKPOINT_SECONDS": "0.2",
             "SILENCE_SECONDS": "3600",  # most sources do not exist here
             "DRAIN_SECONDS": "2",
