@@ -119,10 +119,10 @@ def _stated_by(said: Any, entry: bytes, index: int) -> dict[str, Any]:
         "leaf_index": index,
         "record_id": said["id"],
         "received_at": datetime.fromisoformat(said["received_at"]),
-        "leaf_hash": leaf_hash(entry).hex(),
     }
+    hashed = {"leaf_hash": leaf_hash(entry).hex()}
     if said["format"] != EVENT:
-        return stated
+        return stated | hashed
     target_type, _, target_id = said["subject"].partition("/")
     texts = {
         "action": said["type"],
@@ -139,4 +139,5 @@ def _stated_by(said: Any, entry: bytes, index: int) -> dict[str, Any]:
             name: text and text.replace("\0", "\ufffd") for name, text in texts.items() if not is_sealed(text)
         },
         "source_seq": None if number is None else int(number),
+        **hashed,
     }

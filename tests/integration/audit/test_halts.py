@@ -128,7 +128,7 @@ async def test_a_command_with_a_request_of_its_own_halts_nothing(doors: Doors) -
         {"tenant_id": OTHER},
         {"tenant_id": None, "site": "somewhere"},
     ],
-    ids=lambda changed: repr(changed)[:40],
+    ids=", ".join,
 )
 async def test_a_command_without_a_record_halts_every_tenant(doors: Doors, changed: dict[str, Any]) -> None:
     told = await doors.ask()
