@@ -22,7 +22,12 @@ LAST_MONTH = END - timedelta(days=31)
 @pytest.fixture
 async def filled(service_dsns: Callable[[str], ServiceDsns], admin: asyncpg.Connection) -> asyncpg.Connection:
     await load(admin, ROWS)
+    await admin.set_type_codec("jsonb", encoder=as_json, decoder=orjson.loads, schema="pg_catalog")
     return admin
+
+
+def as_json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def nodes(plan: Any) -> list[dict[str, Any]]:
@@ -35,8 +40,7 @@ async def explained(admin: asyncpg.Connection, wanted: Filter) -> list[dict[str,
     sql, values = query(TENANT, wanted, products)  # type: ignore[arg-type]  # asyncpg reads a text too
     page = f"select leaf_index {sql} order by received_at desc, leaf_index desc limit 51"
     told = await admin.fetchval(f"explain (format json, verbose) {page}", *values)
-    found = orjson.loads(told) if isinstance(told, str) else told
-    return nodes(found[0]["Plan"])
+    return nodes(orjson.loads(told)[0]["Plan"])
 
 
 BY_INDEX: list[tuple[Filter, str]] = [

@@ -55,7 +55,7 @@ async def answer(query: str, variables: dict[str, Any], find: Find) -> dict[str,
     given: Any = execute(SCHEMA, document, root_value={"search": search}, variable_values=variables)
     result = await given if isinstance(given, Awaitable) else given
     for fault in result.errors or ():
-        if fault.original_error is not None:
+        if fault.original_error is not None and not isinstance(fault.original_error, GraphQLError):
             raise fault.original_error
         raise QueryRefused(f"query: {fault.message}")
     data: dict[str, Any] = result.data

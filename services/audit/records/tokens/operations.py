@@ -5,11 +5,11 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from pathlib import Path as File
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Path, Request
 
 from chassis import outbox
 from chassis.context import set_actor
@@ -19,8 +19,9 @@ from chassis.ids import uuid7
 from contracts.audit import PublisherTokenIssuedV1, PublisherTokenRevokedV1
 from services.audit.records.errors import ProjectNotFound, TokenNotFound, TokenRevoked, TokenTooNarrow
 
-queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
+queries: Any = load_queries(File(__file__).with_name("queries.sql"))
 
+ProjectId = Annotated[str, Path(min_length=1, max_length=64)]
 PREFIX = "tap_"
 SCHEMES = ("token=", "Token token=")
 """Retraced's client sends the first with what it posts and the second with what it reads."""
@@ -136,7 +137,7 @@ class PublisherGuard:
         self._database = database
         self._reads = reads
 
-    async def __call__(self, request: Request) -> Publisher:
+    async def __call__(self, request: Request, project_id: ProjectId) -> Publisher:
         given = request.headers.get("authorization", "")
         token = next((given.removeprefix(one) for one in SCHEMES if given.startswith(one)), "")
         if not token.startswith(PREFIX) or len(token) > LONGEST or not token.isascii():
@@ -146,8 +147,8 @@ class PublisherGuard:
         if row is None:
             raise Unauthorized("there is no such publisher token, or it was revoked", headers=CHALLENGE)
         publisher = publisher_of(row)
-        if request.path_params["project_id"] != publisher.project_id:
-            raise ProjectNotFound(f"there is no project {request.path_params['project_id']} for this token")
+        if project_id != publisher.project_id:
+            raise ProjectNotFound(f"there is no project {project_id} for this token")
         if self._reads and not publisher.may_read:
             raise TokenTooNarrow("this token may post and not read")
         set_actor(str(publisher.token_id), "api_key")

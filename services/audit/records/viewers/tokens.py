@@ -15,6 +15,7 @@ from chassis.pages import PageTokenInvalid, PageTokens
 from services.audit.records.tokens.operations import (
     CHALLENGE,
     SCHEMES,
+    ProjectId,
     Publisher,
     PublisherGuard,
     found_live,
@@ -53,13 +54,13 @@ class ViewerGuard:
         self._clock = clock
         self._publisher = PublisherGuard(database, reads=True)
 
-    async def __call__(self, request: Request) -> Viewer:
+    async def __call__(self, request: Request, project_id: ProjectId) -> Viewer:
         given = request.headers.get("authorization", "")
         token = next((given.removeprefix(one) for one in SCHEMES if given.startswith(one)), "")
         if not token.startswith(PREFIX):
-            return Viewer(await self._publisher(request))
+            return Viewer(await self._publisher(request, project_id))
         try:
-            scope = scope_of(request.path_params["project_id"])
+            scope = scope_of(project_id)
             told = self._tokens.read(scope, token[:LONGEST].removeprefix(PREFIX))
         except PageTokenInvalid as error:
             raise Unauthorized("this is no viewer token for this project", headers=CHALLENGE) from error
