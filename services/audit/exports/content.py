@@ -92,7 +92,7 @@ def cover(
     facts.append(("anchor", anchored or word("not_anchored", language)))
     told = [(word(name, language), value) for name, value in facts]
     if not is_one:
-        told.insert(0, (word("volume", language, number=volume[0], count=volume[1]), ""))
+        told.insert(0, (word("volume", language), f"{volume[0]} / {volume[1]}"))
     proved = ["proved_in_log", "proved_complete"] if export.is_range_complete else ["proved_in_log"]
     not_proved = ["received_time", "never_sent"] if export.is_range_complete else ["filtered", "never_sent"]
     return Cover(

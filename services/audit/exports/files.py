@@ -17,6 +17,10 @@ class ExportFiles(Protocol):
         """An empty folder to write in, on the disk of this process. Those of earlier writers of this export are gone."""
         ...
 
+    def clear(self, export_id: UUID) -> None:
+        """What writers of this export have left in their workplaces goes."""
+        ...
+
     def put(self, key: str, path: Path) -> None:
         """Take the file over, durably and at once; the workplace is gone after this."""
         ...
@@ -44,9 +48,12 @@ class ExportFolder:
     def workplace(self, export_id: UUID) -> Path:
         work = self._folder / "work"
         work.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in work.glob(f"{export_id}-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        self.clear(export_id)
         return Path(tempfile.mkdtemp(prefix=f"{export_id}-", dir=work))
+
+    def clear(self, export_id: UUID) -> None:
+        for left in (self._folder / "work").glob(f"{export_id}-*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def put(self, key: str, path: Path) -> None:
         target = self._folder / key

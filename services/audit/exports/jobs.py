@@ -92,7 +92,7 @@ class Exporter:
             log.error("audit.export.writer_died", export_id=str(due[1]), status=process.returncode)
             await self._put_off(due, f"the writer ended with status {process.returncode}")
         elif process.returncode == BUSY:
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(LATER.total_seconds())
 
     async def _put_off(self, due: Due, error: str) -> None:
         async with self._database.worker() as tx:

@@ -24,6 +24,8 @@ MARGIN = 36.0
 SIZE, LEADING = 6.5, 8.2
 PADDING = 3.0
 MOST_LINES = 4
+NO_BREAK = "\u00a0"
+"""Between the digits of a number in French; Python does not count it as printable."""
 INK, FAINT, LINE = HexColor("#1b2733"), HexColor("#66727f"), HexColor("#c9d1d9")
 BAND, ACCENT, ALARM = HexColor("#f3f6f9"), HexColor("#17466b"), HexColor("#a4262c")
 COLUMNS = (
@@ -74,7 +76,10 @@ class Letters:
         """A character that the font lacks is written as its code point, which says more than an empty box."""
         if text.isascii() and text.isprintable():
             return text
-        return "".join(c if c in self._widths and c.isprintable() else f"<U+{ord(c):04X}>" for c in text)
+        return "".join(
+            c if c in self._widths and (c.isprintable() or c == NO_BREAK) else f"<U+{ord(c):04X}>"
+            for c in text
+        )
 
     def _lines(self, text: str, width: float) -> list[str]:
         """`text` in at most MOST_LINES lines of `width` points each, broken after a space or a sign where there is one."""

@@ -26,16 +26,19 @@ from audit_export where tenant_id = :tenant_id::uuid
 order by asked_at desc, export_id desc limit :most::int;
 
 -- name: due(now, most)
--- One of each tenant, the oldest first.
+-- One of each tenant, the oldest first; none of a tenant whose writer has shown signs of life.
 select tenant_id, export_id from (
     select distinct on (tenant_id) tenant_id, export_id, asked_at from audit_export
-    where state in ('queued', 'running') and due_at <= :now::timestamptz
+    where state in ('queued', 'running') and due_at <= :now::timestamptz and not exists (
+        select 1 from audit_export other
+        where other.tenant_id = audit_export.tenant_id and other.state = 'running' and other.due_at > :now::timestamptz
+    )
     order by tenant_id, asked_at
 ) oldest order by asked_at limit :most::int;
 
--- name: begin(tenant_id, export_id)^
+-- name: begin(tenant_id, export_id, due_at)^
 update audit_export set state = 'running', attempts = attempts + 1, looked_at = 0, records = 0, phase = 'waiting',
-    row_version = row_version + 1
+    due_at = :due_at::timestamptz, row_version = row_version + 1
 where tenant_id = :tenant_id::uuid and export_id = :export_id::uuid and state in ('queued', 'running')
 returning asked_by, asked_at, language, shows_personal, received_from, received_to, filter, request_leaf, attempts;
 
@@ -43,9 +46,9 @@ returning asked_by, asked_at, language, shows_personal, received_from, received_
 update audit_export set first_leaf = :first_leaf::bigint, end_leaf = :end_leaf::bigint, row_version = row_version + 1
 where tenant_id = :tenant_id::uuid and export_id = :export_id::uuid;
 
--- name: progress(tenant_id, export_id, phase, looked_at, records)!
+-- name: progress(tenant_id, export_id, phase, looked_at, records, due_at)!
 update audit_export set phase = :phase::text, looked_at = :looked_at::bigint, records = :records::bigint,
-    row_version = row_version + 1
+    due_at = :due_at::timestamptz, row_version = row_version + 1
 where tenant_id = :tenant_id::uuid and export_id = :export_id::uuid and state = 'running';
 
 -- name: finish(tenant_id, export_id, bytes, sha256, records, looked_at, ready_at, expires_at)$

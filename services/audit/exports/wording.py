@@ -7,7 +7,7 @@ LANGUAGES = ("en", "fr")
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "title": ("Compliance audit", "Audit de conformité"),
-    "volume": ("Volume {number} of {count}", "Volume {number} sur {count}"),
+    "volume": ("Volume", "Volume"),
     "tenant": ("Tenant", "Client"),
     "range": ("Received", "Réception"),
     "from_to": ("from {first} to {end} (excluded)", "du {first} au {end} (exclu)"),

@@ -37,6 +37,8 @@ from services.audit.records.personal.model import RootKey
 log = structlog.get_logger(__name__)
 LOCK = "select pg_try_advisory_lock(hashtextextended($1, 0))"
 RETRY = timedelta(seconds=10)
+ALIVE = timedelta(seconds=60)
+"""After its last sign of life a writer is not looked for so long; if it is taken for dead, the locks still protect it."""
 WRITER_CONNECTIONS = 2
 
 
@@ -102,7 +104,7 @@ class Job:
 
     async def do(self) -> None:
         async with self._database.worker() as tx:
-            row = await exports.queries.begin(tx, **self._place)
+            row = await exports.queries.begin(tx, **self._place, due_at=self._clock.now() + ALIVE)
         if row is None:
             return
         if row["attempts"] > MOST_ATTEMPTS:
@@ -161,7 +163,12 @@ class Job:
     async def _say(self, phase: str, looked_at: int, records: int) -> None:
         async with self._database.worker() as tx:
             await exports.queries.progress(
-                tx, **self._place, phase=phase, looked_at=looked_at, records=records
+                tx,
+                **self._place,
+                phase=phase,
+                looked_at=looked_at,
+                records=records,
+                due_at=self._clock.now() + ALIVE,
             )
 
     async def _bound(self, first: int, end: int) -> None:
@@ -169,6 +176,7 @@ class Job:
             await exports.queries.bound(tx, **self._place, first_leaf=first, end_leaf=end)
 
     async def _put_off(self, state: str, error: str) -> None:
+        self._files.clear(self._told.export_id)
         async with self._database.worker() as tx:
             await exports.queries.put_off(
                 tx, **self._place, state=state, due_at=self._clock.now() + RETRY, error=error

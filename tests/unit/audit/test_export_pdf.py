@@ -8,7 +8,7 @@ import pypdfium2
 import pytest
 
 from services.audit.exports.pdf import Cover, Letters, Row, Volume, register_fonts
-from services.audit.exports.wording import word
+from services.audit.exports.wording import count, word
 
 COVER = Cover(
     "Client Œil-de-Bœuf", [("Réception", "du début à la fin")], ["Tout est là."], ["Ce qui manque."]
@@ -29,8 +29,8 @@ def rows(number: int) -> Iterable[Row]:
         )
 
 
-def drawn(path: Path, language: str, count: int) -> pypdfium2.PdfDocument:
-    Volume(path, language, word("title", language)).write(COVER, rows(count))
+def drawn(path: Path, language: str, number: int) -> pypdfium2.PdfDocument:
+    Volume(path, language, word("title", language)).write(COVER, rows(number))
     return pypdfium2.PdfDocument(path)
 
 
@@ -79,6 +79,7 @@ def test_long_text_is_broken_and_cut_and_foreign_letters_are_named() -> None:
     assert lines[-1].endswith("…")
     assert letters.shown("Æther 漢\n") == "Æther <U+6F22><U+000A>"
     assert letters.lines("", 100) == [""]
+    assert letters.shown(count(12345, "fr")) == "12\u00a0345"
 
 
 def test_memory_stays_bounded_over_ten_thousand_rows(tmp_path: Path) -> None:

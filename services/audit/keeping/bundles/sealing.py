@@ -1,5 +1,6 @@
 """The part that seals closed months into bundles, lets old months leave the table, and ends what is past its time."""
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -155,7 +156,8 @@ class Keeper:
             first = piece.first
             while first < piece.end:
                 stop = min((first // TILE_WIDTH + 1) * TILE_WIDTH, piece.end)
-                frame = frame_of(await self._tile(tx, piece.tenant_id, first, stop))
+                rows_of_tile = await self._tile(tx, piece.tenant_id, first, stop)
+                frame = await asyncio.to_thread(frame_of, rows_of_tile)
                 offsets.append(written)
                 file.write(frame)
                 digest.update(frame)
