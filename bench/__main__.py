@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("outbox", "inbox", "registry", "dpop", "sse")
+BENCHMARKS = ("outbox", "inbox", "registry", "dpop", "sse", "audit")
 
 if __name__ == "__main__":
     for name in BENCHMARKS:

@@ -117,7 +117,7 @@ class Bus:
         self._closing = False
         self._connected = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
-        self._responders: list[tuple[str, Responder]] = []
+        self._responders: list[tuple[str, Responder, int]] = []
         self._listeners: list[tuple[str, Listener]] = []
         self._on_connected: list[Callable[[], None]] = []
         self._last_logged: tuple[str, float] = ("", 0.0)
@@ -169,11 +169,14 @@ class Bus:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await self.nc.publish(subject, data)
 
-    async def respond(self, subject: str, responder: Responder) -> None:
-        """Answer `subject`, one process of the service per request; may be called before the bus is there."""
-        self._responders.append((subject, responder))
+    async def respond(self, subject: str, responder: Responder, *, at_once: int = 1) -> None:
+        """Answer `subject`, one process of the service per request, `at_once` of them beside each other.
+
+        May be called before the bus is there.
+        """
+        self._responders.append((subject, responder, at_once))
         if self.connections:
-            await self._subscribe(subject, responder)
+            await self._subscribe(subject, responder, at_once)
 
     def on_connected(self, hook: Callable[[], None]) -> None:
         """Called when this and every later connection stands and its subscriptions are made."""
@@ -213,13 +216,23 @@ class Bus:
             self._on_closed()
             raise
         # Subscriptions made before the first connection would be forgotten by a failed attempt, so they are made here.
-        for subject, responder in self._responders:
-            await self._subscribe(subject, responder)
+        for subject, responder, at_once in self._responders:
+            await self._subscribe(subject, responder, at_once)
         for subject, listener in self._listeners:
             await self.nc.subscribe(subject, cb=listener)
         self._mark_connected("bus.connected")
 
-    async def _subscribe(self, subject: str, responder: Responder) -> None:
+    async def _subscribe(self, subject: str, responder: Responder, at_once: int) -> None:
+        slots = asyncio.Semaphore(at_once)
+        answering: set[asyncio.Task[None]] = set()
+
+        async def take(request: Msg) -> None:
+            await slots.acquire()
+            task = asyncio.create_task(answer(request))
+            answering.add(task)
+            task.add_done_callback(answering.discard)
+            task.add_done_callback(lambda _: slots.release())
+
         async def answer(request: Msg) -> None:
             try:
                 reply = await responder(request.data)
@@ -227,9 +240,12 @@ class Bus:
                 # The requester runs into its time limit and asks again; our part is to say why.
                 log.exception("bus.responder_failed", subject=subject)
                 return
-            await request.respond(reply)
+            try:
+                await request.respond(reply)
+            except nats.errors.Error as error:  # gone meanwhile; the requester asks again
+                log.warning("bus.answer_failed", subject=subject, error=repr(error))
 
-        await self.nc.subscribe(subject, queue=self.service, cb=answer, pending_msgs_limit=WAITING_REQUESTS)
+        await self.nc.subscribe(subject, queue=self.service, cb=take, pending_msgs_limit=WAITING_REQUESTS)
         with contextlib.suppress(
             nats.errors.Error
         ):  # while reconnecting; it is subscribed again with the connection

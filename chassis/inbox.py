@@ -10,7 +10,7 @@ import structlog
 
 from chassis.bus import Bus
 from chassis.clock import Clock
-from chassis.db import Database, Tx
+from chassis.db import Database, DatabaseUnavailable, Tx
 from chassis.inbox_settings import InboxSettings
 from chassis.incoming import read
 from chassis.intake import Apply, Intake
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[Tx, Received[Any]], Awaitable[None]]
 
+STAND_BY_SECONDS = 0.5
 TURN_SECONDS = 1.0
 """How long one turn of the loop may wait for messages; the watchdog sees a sign of life at least this often."""
 
@@ -81,6 +82,8 @@ class Consumer:
         self.stream = stream
         self.durable = durable
         self.last_turn = time.monotonic()
+        self._database = database
+        self._is_leading = False
         self._settings = settings or InboxSettings()
         self._bus = bus
         self._intake = Intake(
@@ -98,12 +101,38 @@ class Consumer:
         """Until cancelled. What was taken and is not committed by then goes back to the server at once."""
         try:
             while True:
-                self.last_turn = time.monotonic()
-                deliveries = await self._pull.next_batch(TURN_SECONDS)
-                if deliveries:
-                    await self._take(deliveries)
+                if self._settings.alone:
+                    await self._lead()
+                else:
+                    await self._turn()
         finally:
             await self._pull.stop()
+
+    async def _turn(self) -> None:
+        self.last_turn = time.monotonic()
+        deliveries = await self._pull.next_batch(TURN_SECONDS)
+        if deliveries:
+            await self._take(deliveries)
+
+    async def _lead(self) -> None:
+        """Take for as long as nobody else does; what was asked for meanwhile goes back when that ends."""
+        try:
+            async with self._database.leadership(f"{self.service}:{self.name}", self._stand_by) as leader:
+                self._is_leading = True
+                log.info("inbox.leading", consumer=self.durable, stream=self.stream)
+                while await leader.holds():
+                    await self._turn()
+        except DatabaseUnavailable:
+            await self._stand_by(None)
+        finally:
+            if self._is_leading:
+                self._is_leading = False
+                await self._pull.stop()
+                self._pull = self._new_pull()
+
+    async def _stand_by(self, _: object) -> None:
+        self.last_turn = time.monotonic()
+        await asyncio.sleep(STAND_BY_SECONDS)
 
     async def receive(self, deliveries: Sequence[Delivery], *, replayed: bool = False) -> Verdict:
         """The inbox path, also for what did not come off the stream: pages of a source's replay, dead letters."""
@@ -126,7 +155,7 @@ class Consumer:
         return {
             "stream": self.stream,
             "durable": self.durable,
-            "state": self._pull.state.value,
+            "state": self._pull.state.value if self._is_leading or not self._settings.alone else "standby",
             "database_down_since": down.isoformat() if down else None,
         }
 

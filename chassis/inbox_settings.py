@@ -28,6 +28,8 @@ class InboxSettings:
     pull_heartbeat: float = 1.0
     linger: float = 0.002
     """How long a part-filled batch waits for more."""
+    alone: bool = False
+    """One process of the service takes from the durable, the others stand by. Nothing but order depends on it."""
 
 
 def growing_delay(attempt: int, first: float, most: float) -> float:

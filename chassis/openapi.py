@@ -58,6 +58,12 @@ SECURITY_SCHEMES: dict[str, Any] = {
         "scheme": "dpop",
         "description": "An access token bound to a device's key, with a proof in the header `DPoP` (RFC 9449)",
     },
+    "publisher": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "`token=<publisher token>` or `Token token=<publisher token>`, as Retraced's clients send it",
+    },
 }
 ERRORS = {
     "400": "Malformed, or a required header is missing",

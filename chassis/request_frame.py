@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import json_bodies, names, problems
 from chassis.context import use_origin
+from chassis.downloads import LIMIT
 from chassis.telemetry import span_from
 
 log = structlog.get_logger(__name__)
@@ -128,6 +129,7 @@ class RequestFrame:
     ) -> Response | None:
         try:
             async with asyncio.timeout(self._limits.seconds) as limit:
+                scope[LIMIT] = limit
                 bounded = self._bounded(receive)
                 if is_json(headers.get("content-type", "")):
                     body = await whole(bounded)

@@ -3,6 +3,7 @@
 from typing import ClassVar
 from uuid import UUID
 
+from contracts import lock_actions
 from contracts.event import Event, Time
 
 
@@ -85,5 +86,6 @@ EVENTS: tuple[type[Event], ...] = (
     SessionReplacedV1,
     HeartbeatMissedV1,
     ActivityRecordedV1,
+    *lock_actions.EVENTS,
     BffSourceHeartbeatV1,
 )

@@ -36,6 +36,7 @@ class Capability(StrEnum):
     BILLING_MANAGE = "billing.manage"
     AUDIT_READ = "audit.read"
     AUDIT_MANAGE = "audit.manage"
+    AUDIT_VERIFY = "audit.verify"
     ENTITLEMENT_READ = "entitlement.read"
     USAGE_READ = "usage.read"
     PRODUCT_ACT = "product.act"
@@ -59,11 +60,13 @@ class Capability(StrEnum):
     PLATFORM_DEMO_MANAGE = "platform.demo.manage"
     PLATFORM_SCOPE_VERIFY = "platform.scope.verify"
     PLATFORM_ROLLBACK_PLAY = "platform.rollback.play"
+    PLATFORM_GAP_READ = "platform.gap.read"
+    PLATFORM_LOCK_HALT = "platform.lock.halt"
 
 
 EVERYTHING = frozenset(Capability)
 OF_A_TENANT = frozenset(one for one in Capability if not one.startswith("platform."))
-READING = frozenset(one for one in Capability if one.endswith(".read"))
+READING = frozenset(one for one in Capability if one.endswith((".read", ".verify")))
 EVERYBODY = frozenset(
     {
         Capability.TENANT_READ,
@@ -83,12 +86,16 @@ MEMBERS: Mapping[str, frozenset[Capability]] = {
     OrgRole.IT_ADMIN: OF_A_TENANT,
     OrgRole.CXO: EVERYBODY
     | BILLING
-    | {Capability.AUDIT_READ, Capability.ENTITLEMENT_READ, Capability.USAGE_READ},
+    | {Capability.AUDIT_READ, Capability.AUDIT_VERIFY, Capability.ENTITLEMENT_READ, Capability.USAGE_READ},
     OrgRole.FINANCE: EVERYBODY | BILLING | {Capability.ENTITLEMENT_READ, Capability.USAGE_READ},
-    OrgRole.LEGAL: EVERYBODY | {Capability.AUDIT_READ, Capability.AUDIT_MANAGE},
+    OrgRole.LEGAL: EVERYBODY | {Capability.AUDIT_READ, Capability.AUDIT_MANAGE, Capability.AUDIT_VERIFY},
+    OrgRole.AUDITOR: EVERYBODY | {Capability.AUDIT_VERIFY},
     OrgRole.USER: EVERYBODY,
 }
-"""What a member may do in its own tenant; a member without any of these roles has what USER has."""
+"""What a member may do in its own tenant; a member without any of these roles has what USER has.
+
+An auditor proves that the log is whole, and sees no personal data in it.
+"""
 
 OPERATORS: Mapping[str, frozenset[Capability]] = {
     RealmRole.PLATFORM_ADMIN: EVERYTHING,
@@ -104,7 +111,14 @@ OPERATORS: Mapping[str, frozenset[Capability]] = {
             Capability.PLATFORM_SCOPE_VERIFY,
         }
     ),
-    RealmRole.SRE: frozenset({Capability.PLATFORM_FLAG_READ, Capability.PLATFORM_ROLLBACK_PLAY}),
+    RealmRole.SRE: frozenset(
+        {
+            Capability.PLATFORM_FLAG_READ,
+            Capability.PLATFORM_ROLLBACK_PLAY,
+            Capability.PLATFORM_GAP_READ,
+            Capability.PLATFORM_LOCK_HALT,
+        }
+    ),
 }
 """What our own staff may do, in every tenant. A sales representative is an IT admin of the demo tenant besides."""
 

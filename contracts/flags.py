@@ -73,7 +73,8 @@ DECLARED: tuple[Flag, ...] = (
         "bool",
         default=False,
         scope="tenant",
-        about=f"No lock action is sent to a vendor. Halted for the platform, resumed per tenant. {UNREAD}",
+        about="No lock is told anything: the bff answers 503, and what was asked for and not sent fails. "
+        "Beside the halts of audit, which are resumed by two operators.",
         blocks_when=True,
     ),
     Flag(

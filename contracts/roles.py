@@ -10,6 +10,7 @@ class OrgRole(StrEnum):
     CXO = "CXO"
     FINANCE = "FINANCE"
     LEGAL = "LEGAL"
+    AUDITOR = "AUDITOR"
     USER = "USER"
 
 

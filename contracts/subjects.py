@@ -7,6 +7,8 @@ STREAMS = {service: service.upper() for service in SERVICES}
 """Service → the stream that it alone writes."""
 FEED = "FEED"
 FEED_PREFIX = "feed"
+RECEIPTS = "rpc.audit.receipt"
+"""Where audit is asked for the proof that an event is in its log: `contracts.receipts`."""
 
 
 def source_of(service: str) -> str:

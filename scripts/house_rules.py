@@ -44,6 +44,8 @@ MAY_OPEN_TRANSACTIONS = (
 MAY_COMMIT = ("chassis/db.py", "chassis/migrate.py", "tenantry/issuer/", "desktop/", "tests/")
 LOCK_FILES = ("requirements*.lock", "*package-lock.json")
 LONGEST_FILE = 400
+ONE_FILE = {"tenantry/log_verifier.py": 600}
+"""Goes into every export as it is: whoever checks a log needs this file, Python, and nothing of ours."""
 LONGEST_FUNCTION = 60
 
 
@@ -113,8 +115,8 @@ def faults_of_node(path: str, node: ast.AST) -> Iterator[str]:
 
 def faults_of(path: str) -> Iterator[str]:
     text = Path(path).read_text(encoding="utf-8")
-    if (lines := text.count("\n")) > LONGEST_FILE:
-        yield f"{path}: {lines} lines, more than {LONGEST_FILE}; split it by noun"
+    if (lines := text.count("\n")) > (longest := ONE_FILE.get(path, LONGEST_FILE)):
+        yield f"{path}: {lines} lines, more than {longest}; split it by noun"
     for node in ast.walk(ast.parse(text, path)):
         for fault in faults_of_node(path, node):
             yield f"{path}:{getattr(node, 'lineno', 1)}: {fault}"

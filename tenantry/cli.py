@@ -3,6 +3,7 @@
 import typer
 
 from tenantry.commands import (
+    audit,
     events,
     flags,
     floors,
@@ -21,6 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tenantry: the control plane, its embedded stack and its tools.",
 )
-GROUPS = (stack, operate, tenants, products, projects, people, leads, flags, floors, events, letters)
+GROUPS = (stack, operate, tenants, products, projects, people, leads, flags, floors, events, letters, audit)
 for group in GROUPS:
     group.register(app)

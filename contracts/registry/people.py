@@ -1,9 +1,9 @@
 """Members and the devices that they work on."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from contracts.event import Event, Part
+from contracts.event import ACTOR, Event, Part, personal
 
 
 class MemberEvent(Event):
@@ -97,4 +97,5 @@ class DeviceRevokedV1(DeviceEvent):
 
     type: ClassVar = "registry.device.revoked.v1"
 
-    reason: str
+    reason: Annotated[str, personal(ACTOR)]
+    """In the words of who did it."""

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from contracts import settings
-from contracts.subjects import FEED, FEED_PREFIX, SERVICES, STREAMS, replay_subject
+from contracts.subjects import FEED, FEED_PREFIX, RECEIPTS, SERVICES, STREAMS, replay_subject
 
 CONSUMES: dict[str, tuple[str, ...]] = {
     "registry": (),
-    "bff": ("registry", "sync", "bff"),
+    "bff": ("registry", "sync", "bff", "audit"),
     "audit": SERVICES,
     "sync": ("registry",),
     "notifier": ("registry",),
@@ -45,7 +45,7 @@ def permissions_of(service: str) -> Permissions:
     if service == "registry":
         publish.append(_listener(STREAMS[service]))
     if service == "bff":
-        publish += [f"{FEED_PREFIX}.>", *_own_stream(FEED), *_reader(FEED), STREAM_NEWS]
+        publish += [f"{FEED_PREFIX}.>", *_own_stream(FEED), *_reader(FEED), STREAM_NEWS, RECEIPTS]
     subscribe = [f"_INBOX_{service}.>", f"rpc.{service}.>"]
     if service in (SETTINGS_WRITER, *settings.READERS):
         publish.append(f"$JS.API.DIRECT.GET.{settings.STREAM}")

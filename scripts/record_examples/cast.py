@@ -20,7 +20,7 @@ from scripts.record_examples.recorder import Caller, Recorder, StoryError
 from tenantry.demo.receiver import Receiver
 from tenantry.demo.world import World
 from tenantry.issuer.signing import Signer
-from tenantry.stack.folder import PRODUCTS
+from tenantry.stack.folder import LOCK_VENDOR, PRODUCTS
 from tenantry.stack.stack import Stack
 
 
@@ -127,7 +127,7 @@ async def assemble(stack: Stack, folder: Path) -> AsyncIterator[Cast]:
     async with Receiver() as receiver:
         cast = Cast(world, recorder, signer, receiver, folder, operator, Nobody(world.http))
         cast.hide(receiver.url, "https://hooks.seaview.example/tenantry")
-        for name in ("issuer", *SERVICES, *PRODUCTS):
+        for name in ("issuer", *SERVICES, *PRODUCTS, LOCK_VENDOR):
             cast.hide(stack.url(name), f"https://{name.replace('_', '-')}.tenantry.example")
         async with cast.closing as closing:
             closing.push_async_callback(world.close)

@@ -32,14 +32,19 @@ ENCODED = frozenset({"entry", "Tenantry-Principal"})
 """Members that hold JSON in base64."""
 MADE_UP: dict[str, Any] = {
     "age_seconds": 0.5,
+    "bytes": 48_211,
+    "documents": 28,
     "duration_ms": 12,
     "exp": 1_799_054_100,
     "for_seconds": 42.0,
     "last_four": "upup",
     "next_seconds": 30.0,
     "nonce": f"{'A' * 22}==",
+    "of": 28,
     "prefix": "tk_live_made",
     "read_seconds_ago": 0.5,
+    "so_far": 28,
+    "signed_size": 28,
     "tree_size": 28,
     "verifier_key": f"tenantry.example/audit+00000000+{'A' * 44}",
 }

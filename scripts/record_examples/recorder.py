@@ -1,6 +1,7 @@
 """Sends the requests of the story and keeps what was said."""
 
 import asyncio
+import base64
 import re
 import time
 import uuid
@@ -12,6 +13,7 @@ import httpx
 from contracts.http_examples import JSON, Examples, Exchange
 from contracts.subjects import SERVICES
 
+BYTES = frozenset({"application/octet-stream", "application/zip"})
 PATIENCE_SECONDS = 20.0
 VARIABLE = re.compile(r"{(\w+)}")
 
@@ -115,8 +117,10 @@ def text_of(value: Any) -> Any:
 
 
 def content_of(answer: httpx.Response) -> tuple[Any, str]:
-    """(body, media type)."""
+    """(body, media type); bytes in base64."""
     if not answer.content:
         return None, JSON
     media_type = answer.headers["content-type"].split(";")[0]
+    if media_type in BYTES:
+        return base64.b64encode(answer.content).decode(), media_type
     return (answer.json() if media_type == JSON else answer.text), media_type

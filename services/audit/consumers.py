@@ -1,11 +1,15 @@
 """Events in: every event of every stream becomes a leaf, except what would feed the log on itself."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 
 from chassis.clock import Clock
 from chassis.db import Tx
 from contracts.envelope import Message
-from services.audit import operations
+from services.audit.gaps import lock_actions
+from services.audit.log.sequencer import append
+from services.audit.records.entry import record_of
+from services.audit.records.personal.keys import Keys
 
 NEVER_RECORDS = ("audit.checkpoint.published.", ".source.heartbeat.")
 
@@ -14,11 +18,14 @@ def is_record(message: Message) -> bool:
     return not any(part in message.envelope.type for part in NEVER_RECORDS)
 
 
-def sequencer(clock: Clock) -> Callable[[Tx, Sequence[Message]], Awaitable[None]]:
-    """The batch function of audit's inbox."""
+def sequencer(
+    clock: Clock, keys: Keys, lock_patience: timedelta = timedelta(seconds=60)
+) -> Callable[[Tx, Sequence[Message]], Awaitable[None]]:
+    """The batch function of audit's inbox. `lock_patience`: until the outcome of a lock action is overdue."""
 
-    async def append(tx: Tx, messages: Sequence[Message]) -> None:
-        if records := [message for message in messages if is_record(message)]:
-            await operations.append(tx, records, clock.now())
+    async def take(tx: Tx, messages: Sequence[Message]) -> None:
+        if records := [record_of(message) for message in messages if is_record(message)]:
+            await append(tx, await keys.seal(tx, records), clock.now(), claimed=True)
+            await lock_actions.observe(tx, messages, clock.now(), lock_patience)
 
-    return append
+    return take

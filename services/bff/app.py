@@ -1,5 +1,6 @@
 """Composes the bff: the only file that knows all the others."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from chassis.bound_tokens import says_nonce
 from chassis.bucket import Bucket
 from chassis.clock import Clock, SystemClock
 from chassis.db import Database
+from chassis.inbox import Apply
 from chassis.outbox import Lane
 from chassis.outgoing import http_client
 from chassis.pages import PageTokens
@@ -31,6 +33,8 @@ from services.bff.feed_reader import FeedReader
 from services.bff.hub import Hub
 from services.bff.lag import events_behind
 from services.bff.listener import StreamListener
+from services.bff.locks import halts
+from services.bff.locks.composed import Locks
 from services.bff.mutations import Mutations
 from services.bff.projector import project
 from services.bff.sessions import api as sessions
@@ -49,21 +53,16 @@ SYNC_SECONDS = 20.0
 DRAIN_SHARE = 0.75
 """Of the time that the process has for its end; the rest is for what is in flight."""
 MIGRATIONS = Path(__file__).with_name("migrations")
+HEARS: Mapping[str, Apply] = {"REGISTRY": project, "SYNC": project, "BFF": project, "AUDIT": halts.hear}
+"""Stream → what is done with its messages."""
 
 
 def compose(settings: Settings) -> Service:
     """Called inside the running loop."""
     clock = SystemClock()
     database, bus = connect(SERVICE, settings, MIGRATIONS)
-    shared = backbone(
-        SERVICE,
-        settings,
-        clock,
-        database,
-        bus,
-        hears={"REGISTRY": project, "SYNC": project, "BFF": project},
-        lanes=[Lane("feed", FEED)],
-    )
+    lanes = [Lane("feed", FEED)]
+    shared = backbone(SERVICE, settings, clock, database, bus, hears=HEARS, lanes=lanes)
     watched = Watched(Bucket(bus, bucket.STREAM, bucket.PREFIX), database, clock)
     switches = Switches(watched)
     shared.health.tell(watched.name, watched.status)
@@ -94,20 +93,23 @@ def compose(settings: Settings) -> Service:
     snapshots = bootstrap.Snapshots(database, directory, settings.limits)
     page_tokens = PageTokens(settings.page_token_key.get_secret_value().encode())
     to_sync = http_client(base_url=settings.sync_url, auth=tokens.auth("sync"), timeout=SYNC_SECONDS)
+    locks = Locks(database, bus, clock, switches, hub, settings)
     routers: list[APIRouter] = [
         sessions.router(mutations, admit, clock, settings, switches, partial(events_behind, hub)),
         bootstrap.router(admit, snapshots, clock, switches, reader.cursor),
         devices.router(database, admit, clock, page_tokens, settings.limits.interval),
         sync.router(mutations, admit, to_sync),
         polling.router(streams, admit, settings),
+        locks.router(mutations, admit),
     ]
+    kept = [*keepers(database, clock, settings, hub), *locks.parts]
     for_streams = settings.drain_seconds * DRAIN_SHARE
     listener = StreamListener(streams, settings.host, settings.stream_port, for_streams)
     return shared.service(
         routers,
-        [watched, directory.news, reader, controls, mutations, *keepers(database, clock, settings, hub)],
+        [watched, directory.news, reader, controls, mutations, *kept],
         [listener],
-        [to_sync.aclose, directory.close],
+        [to_sync.aclose, directory.close, locks.close],
         pages(settings.stream_origin),
         says=says_nonce(door.nonce),
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from contracts.bff import SessionClosedV1, SessionReplacedV1
 from contracts.event import Event
+from contracts.lock_actions import LockActionCompletedV1, LockActionFailedV1
 from contracts.registry import (
     DeviceEnrolledV1,
     DeviceRevokedV1,
@@ -27,7 +28,14 @@ TO_ALL: frozenset[type[Event]] = frozenset(
 )
 TO_MEMBER: frozenset[type[Event]] = frozenset({MemberJoinedV1, MemberScopeChangedV1, MemberDeactivatedV1})
 TO_DEVICE: frozenset[type[Event]] = frozenset(
-    {DeviceEnrolledV1, DeviceRevokedV1, SessionClosedV1, SessionReplacedV1}
+    {
+        DeviceEnrolledV1,
+        DeviceRevokedV1,
+        SessionClosedV1,
+        SessionReplacedV1,
+        LockActionCompletedV1,
+        LockActionFailedV1,
+    }
 )
 SHOWN: frozenset[type[Event]] = TO_ALL | TO_MEMBER | TO_DEVICE | {RecordChangedV1}
 

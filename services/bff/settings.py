@@ -1,11 +1,13 @@
 """Settings of the bff, from the environment (prefix TENANTRY_BFF_)."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
+from services.bff.locks.model import Timing
 from services.bff.sessions.model import Limits
 
 
@@ -31,6 +33,24 @@ class Settings(ServiceSettings):
     """How often sessions are looked for that have reached a limit."""
     session_kept_days: float = Field(default=90, ge=1)
     """A session is deleted so long after its end."""
+    audit_verifier_key: str = ""
+    """Whose signature under a checkpoint counts (C2SP verifier key); given apart from audit, which could lie."""
+    lock_vendor: str = Field(default="locks", pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    """Name of the vendor of the locks; its log is followed under it."""
+    lock_vendor_url: str = ""
+    """Where the vendor is; empty: no locks are connected. https in production."""
+    lock_vendor_key: SecretStr = SecretStr("")
+    """Proves to the vendor who we are."""
+    lock_deadline_seconds: float = Field(default=15, gt=0, le=120)
+    """A lock action whose command was not sent by then fails."""
+    lock_receipt_seconds: float = Field(default=3, gt=0, le=30)
+    """One question for a receipt."""
+    lock_vendor_seconds: float = Field(default=5, gt=0, le=60)
+    """One question to the vendor."""
+    lock_skew_seconds: float = Field(default=30, ge=0)
+    """How far the vendor's clock may be behind ours."""
+    lock_report_seconds: float = Field(default=2, gt=0)
+    """How often the vendor's log is read."""
     page_token_key: SecretStr
     """Signs page tokens; the same for all processes."""
     stream_heartbeat: float = Field(default=20, gt=0)
@@ -65,6 +85,36 @@ class Settings(ServiceSettings):
         if 3 * given > info.data.get("session_idle_seconds", 0):
             raise ValueError("more than a third of SESSION_IDLE_SECONDS")
         return given
+
+    @field_validator("lock_vendor_url")
+    @classmethod
+    def is_an_address(cls, given: str, info: ValidationInfo) -> str:
+        """No credentials, no query; what opens doors is encrypted on its way."""
+        if not given:
+            return given
+        parts = urlsplit(given)
+        schemes = {"https"} if info.data.get("mode") == "production" else {"https", "http"}
+        if (
+            parts.scheme not in schemes
+            or not parts.hostname
+            or parts.username
+            or parts.query
+            or parts.fragment
+        ):
+            raise ValueError(f"no plain address of {' or '.join(sorted(schemes))}")
+        if not info.data.get("audit_verifier_key"):
+            raise ValueError("locks need AUDIT_VERIFIER_KEY: without it no receipt can be checked")
+        return given
+
+    @property
+    def lock_timing(self) -> Timing:
+        """Of lock actions."""
+        return Timing(
+            deadline=self.lock_deadline_seconds,
+            receipt=self.lock_receipt_seconds,
+            vendor=self.lock_vendor_seconds,
+            skew=self.lock_skew_seconds,
+        )
 
     @property
     def limits(self) -> Limits:

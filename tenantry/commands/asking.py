@@ -12,6 +12,7 @@ from tenantry.commands import running
 from tenantry.stack.errors import StackError
 
 REGISTRY = "registry"
+AUDIT = "audit"
 TOKEN_SECONDS = 300
 MOST = 10_000
 """So many rows a list shows at the utmost."""
@@ -20,11 +21,13 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 class Operator:
-    """Calls one service as PLATFORM_ADMIN; a refusal is told with its code and every fault."""
+    """Calls one service as PLATFORM_ADMIN of this name; a refusal is told with its code and every fault."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, subject: str = "operator", *, language: str = "en") -> None:
         self._stack = running.stack()
         self._service = service
+        self._subject = subject
+        self._language = language
 
     async def get(self, path: str, **parameters: Any) -> Any:
         return (await self._call("GET", path, params=given(parameters))).json()
@@ -58,8 +61,12 @@ class Operator:
         return found[:most]
 
     async def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
-        token = await running.operator_token(self._stack, "PLATFORM_ADMIN", TOKEN_SECONDS)
-        headers = {"Authorization": f"Bearer {token}", **request.pop("headers", {})}
+        token = await running.operator_token(self._stack, "PLATFORM_ADMIN", TOKEN_SECONDS, self._subject)
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept-Language": self._language,
+            **request.pop("headers", {}),
+        }
         url = f"{self._stack.url(self._service)}{path}"
         try:
             async with http_client(timeout=30) as http:

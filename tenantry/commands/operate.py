@@ -1,18 +1,15 @@
-"""`status`, `migrate`, `provision`, `outbox status`, `tokens mint`, `verify`."""
+"""`status`, `migrate`, `provision`, `outbox status`, `tokens mint`."""
 
 from typing import Annotated, Any
-from uuid import UUID
 
 import httpx
 import typer
 
 from chassis.outgoing import http_client
 from contracts.subjects import SERVICES
-from tenantry import log_verifier
 from tenantry.commands import running
 from tenantry.commands.folder import run
 from tenantry.commands.running import AsJson, console
-from tenantry.stack.errors import StackError
 from tenantry.stack.folder import PRODUCTS
 from tenantry.stack.provision import migrate_all, provision_nats, provision_postgres
 
@@ -28,7 +25,7 @@ from {service}.outbox_relay
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
-    for command in (status, migrate, provision, verify):
+    for command in (status, migrate, provision):
         app.command()(command)
     app.add_typer(outbox, name="outbox")
     app.add_typer(tokens, name="tokens")
@@ -106,44 +103,3 @@ def mint(
 ) -> None:
     """Print an operator's access token, from the local issuer."""
     console.print(run(running.operator_token(running.stack(), role, seconds)), soft_wrap=True)
-
-
-def verify(tenant: Annotated[UUID, typer.Option(help="The tenant whose audit log is checked.")]) -> None:
-    """Recompute a tenant's audit log from its records and hold it against the signed checkpoint."""
-    head = run(verified(tenant))
-    console.print(f"[green]verified[/green]: {head.size} records, root {head.root.hex()}", markup=True)
-
-
-async def verified(tenant: UUID) -> log_verifier.SignedHead:
-    """Raises StackError when the log does not prove what it claims."""
-    found = running.stack()
-    token = await running.operator_token(found, "PLATFORM_ADMIN", 300)
-    headers = {"Authorization": f"Bearer {token}"}
-    async with http_client(base_url=found.url("audit"), headers=headers, timeout=30) as http:
-        try:
-            key = (await http.get("/v1/audit/key")).raise_for_status().json()["verifier_key"]
-            base = f"/v1/tenants/{tenant}/audit"
-            note = (await http.get(f"{base}/checkpoint")).raise_for_status().text
-            entries = await entries_of(http, base, int(note.splitlines()[1]))
-            return log_verifier.verify_log(entries, note, key, f"tenantry/audit/{tenant}")
-        except log_verifier.Unverified as error:
-            raise StackError(f"NOT VERIFIED: {error}") from error
-        except (httpx.HTTPError, ValueError, LookupError) as error:
-            raise StackError(f"audit cannot be read: {error!r}") from error
-
-
-async def entries_of(http: httpx.AsyncClient, base: str, size: int) -> list[bytes]:
-    """The first `size` leaves, or as many as there are. Raises Unverified for a record that differs from its leaf."""
-    entries: list[bytes] = []
-    with console.status("reading the log") as reading:
-        while len(entries) < size:
-            first = len(entries)
-            parameters = {"first": first, "page_size": min(200, size - first)}
-            page = (await http.get(f"{base}/records", params=parameters)).raise_for_status().json()
-            if not page["records"]:
-                break
-            entries += [
-                log_verifier.entry_of(record, index) for index, record in enumerate(page["records"], first)
-            ]
-            reading.update(f"reading the log: {len(entries)} of {size} records")
-    return entries

@@ -66,10 +66,10 @@ async def bus(found: Stack) -> AsyncIterator[Client]:
         await client.close()
 
 
-async def operator_token(found: Stack, role: str, seconds: int) -> str:
+async def operator_token(found: Stack, role: str, seconds: int, subject: str = "operator") -> str:
     """From the local issuer. Raises StackError when it is down."""
     headers = {"Authorization": f"Bearer {found.secrets.issuer_admin}"}
-    body = {"role": role, "seconds": seconds}
+    body = {"role": role, "seconds": seconds, "subject": subject}
     try:
         async with http_client(timeout=5) as http:
             answer = await http.post(f"{found.url('issuer')}/admin/tokens", json=body, headers=headers)

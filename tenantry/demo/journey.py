@@ -207,11 +207,11 @@ async def check_audit(scene: Scene, report: Report) -> None:
 
     async def is_signed() -> bool:
         entries[:] = await read_entries(scene.world, path)
-        note = (await scene.world.get("audit", f"{path}/checkpoint")).text
+        note = (await scene.world.get("audit", f"{path}/log/checkpoint")).text
         return "\n" in note and note.splitlines()[1] == str(len(entries))
 
     await wait_for(is_signed)
-    note = (await scene.world.get("audit", f"{path}/checkpoint")).text
+    note = (await scene.world.get("audit", f"{path}/log/checkpoint")).text
     origin = f"tenantry/audit/{scene.tenant.tenant_id}"
     try:
         head = log_verifier.verify_log(entries, note, key, origin)

@@ -62,10 +62,9 @@ class World:
         return {"Authorization": f"Bearer {self._operator}", "Idempotency-Key": uuid.uuid4().hex}
 
     async def get(self, service: str, path: str, **parameters: Any) -> httpx.Response:
-        """As the operator."""
-        return await self.http.get(
-            f"{self.stack.url(service)}{path}", params=parameters, headers=await self.operator()
-        )
+        """As the operator, who says why where somebody wants to know."""
+        headers = {**await self.operator(), "Tenantry-Reason": "The main job is followed"}
+        return await self.http.get(f"{self.stack.url(service)}{path}", params=parameters, headers=headers)
 
     async def post(self, service: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """As the operator. Raises SceneError."""

@@ -1,16 +1,23 @@
 """What each process is told: its environment, and nothing of ours that it was not meant to have."""
 
+import base64
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from contracts.roles import PRODUCT_PREFIX
 from contracts.subjects import SERVICES
 from deploy.postgres.roles import DATABASE
-from tenantry.stack.folder import PRODUCTS, Secrets
+from tenantry.stack.folder import LOCK_VENDOR, PRODUCTS, Secrets
 
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "VIRTUAL_ENV")
 CHECKOUT = Path(__file__).parents[2]
+SIGNING_NAME = "tenantry.example/audit"
+ED25519 = b"\x01"
 
 
 class Environment:
@@ -38,6 +45,8 @@ class Environment:
     def _own(self, name: str) -> dict[str, str]:
         if name == "issuer":
             return self._issuer()
+        if name == LOCK_VENDOR:
+            return self._lock_vendor()
         return self._product(name) if name in PRODUCTS else self._service(name)
 
     def url(self, name: str) -> str:
@@ -71,6 +80,13 @@ class Environment:
             "TENANTRY_PRODUCT_DATA": str(self._folder / "products"),
         }
 
+    def _lock_vendor(self) -> dict[str, str]:
+        return {
+            "TENANTRY_LOCK_VENDOR_KEY": self._secrets.lock_vendor,
+            "TENANTRY_LOCK_VENDOR_PORT": str(self._ports[LOCK_VENDOR]),
+            "TENANTRY_LOCK_VENDOR_DATA": str(self._folder / "products"),
+        }
+
     def _service(self, name: str) -> dict[str, str]:
         prefix = f"TENANTRY_{name.upper()}_"
         common = {
@@ -95,7 +111,15 @@ class Environment:
                 "IDENTITY_ADMIN_URL": f"{self.url('issuer')}/admin",
                 "IDENTITY_ADMIN_SECRET": self._secrets.issuer_admin,
             },
-            "audit": {"SIGNING_KEY": self._secrets.audit_signing},
+            "audit": {
+                "SIGNING_KEY": self._secrets.audit_signing,
+                "ROOT_KEY": self._secrets.audit_root,
+                "PAGE_TOKEN_KEY": self._secrets.page_tokens,
+                "EXPORT_FOLDER": str(self._folder / "audit" / "exports"),
+                "BUNDLE_FOLDER": str(self._folder / "audit" / "bundles"),
+                "ANCHOR_FOLDER": str(self._folder / "anchors"),
+                "ANCHOR_SECONDS": "5",
+            },
             "notifier": {
                 "MAIL_FOLDER": str(self._folder / "mail"),
                 "SEALING_KEY": self._secrets.notifier_sealing,
@@ -107,5 +131,16 @@ class Environment:
                 "STREAM_PORT": str(self._ports["bff_stream"]),
                 "STREAM_ORIGIN": f"http://127.0.0.1:{self._ports['bff_stream']}",
                 "DRAIN_SECONDS": "4",  # there is no other process to go to
+                "AUDIT_VERIFIER_KEY": verifier_key(self._secrets.audit_signing),
+                "LOCK_VENDOR_URL": self.url(LOCK_VENDOR),
+                "LOCK_VENDOR_KEY": self._secrets.lock_vendor,
             },
         }[name]
+
+
+def verifier_key(signing_key: str) -> str:
+    """Of audit's signing key (32 bytes in base64): `<name>+<id in hex>+<base64 of type and key>` (C2SP signed-note)."""
+    private = Ed25519PrivateKey.from_private_bytes(base64.b64decode(signing_key))
+    public = ED25519 + private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    identity = sha256(f"{SIGNING_NAME}\n".encode() + public).digest()[:4]
+    return f"{SIGNING_NAME}+{identity.hex()}+{base64.b64encode(public).decode()}"

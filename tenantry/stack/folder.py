@@ -22,7 +22,9 @@ from tenantry.stack.nats_server import new_seeds
 
 PRODUCTS = ("ai_console", "compliance_suite", "notetaker")
 """The example products, each a process of its own."""
-PORTS = ("postgres", "nats", "nats_monitor", "issuer", *SERVICES, "bff_stream", *PRODUCTS)
+LOCK_VENDOR = "lock_vendor"
+"""The simulated vendor of locks, which the bff speaks to."""
+PORTS = ("postgres", "nats", "nats_monitor", "issuer", *SERVICES, "bff_stream", *PRODUCTS, LOCK_VENDOR)
 SERVER_PORTS = range(10_000, 32_000)
 
 
@@ -38,12 +40,14 @@ class Secrets:
     issuer_admin: str
     erp_webhook: str
     audit_signing: str
+    audit_root: str
     notifier_sealing: str
     sync_cursor: str
     page_tokens: str
     key_pepper: str
     trial_links: str
     desktop_passphrase: str
+    lock_vendor: str
 
 
 class DataFolder:
@@ -155,10 +159,12 @@ def new_secrets() -> dict[str, Any]:
         "issuer_admin": secrets.token_urlsafe(32),
         "erp_webhook": secrets.token_urlsafe(32),
         "audit_signing": random_bytes(),
+        "audit_root": random_bytes(),
         "notifier_sealing": random_bytes(),
         "sync_cursor": random_bytes(),
         "page_tokens": random_bytes(),
         "key_pepper": random_bytes(),
         "trial_links": random_bytes(),
         "desktop_passphrase": secrets.token_urlsafe(24),
+        "lock_vendor": secrets.token_urlsafe(32),
     }

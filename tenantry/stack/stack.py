@@ -16,7 +16,7 @@ from deploy.postgres.roles import DATABASE
 from tenantry.stack.catalogue import connect_products
 from tenantry.stack.environment import Environment
 from tenantry.stack.errors import StackError
-from tenantry.stack.folder import PRODUCTS, DataFolder
+from tenantry.stack.folder import LOCK_VENDOR, PRODUCTS, DataFolder
 from tenantry.stack.nats_server import NatsServer
 from tenantry.stack.postgres import DEFAULT_VERSION, Postgres, PostgresPlace
 from tenantry.stack.processes import Child, Command, Orphans, python
@@ -84,7 +84,8 @@ class Stack:
             self._remember()
             await self.provision()
             self._say(f"starting the issuer, {len(services)} services and {len(products)} products")
-            names = ("issuer", *services, *products)
+            simulated = (LOCK_VENDOR,) if "bff" in services else ()
+            names = ("issuer", *services, *products, *simulated)
             for name in names:
                 self.start_process(name)
             await asyncio.gather(*(self._wait_ready(name) for name in names))
@@ -107,9 +108,10 @@ class Stack:
         await provision_nats(self.nats.url, self.secrets.nats_seeds["ops"])
 
     def start_process(self, name: str) -> None:
-        """Start the issuer, a service or a product (again)."""
-        module = ["tenantry.issuer"] if name == "issuer" else [f"services.{name}"]
-        arguments = [python(), "-m", *(["products", name] if name in PRODUCTS else module)]
+        """Start the issuer, a service, a product or the vendor of locks (again)."""
+        special = {"issuer": ["tenantry.issuer"], LOCK_VENDOR: ["products.locks"]}
+        module = ["products", name] if name in PRODUCTS else special.get(name, [f"services.{name}"])
+        arguments = [python(), "-m", *module]
         self._children[name] = Child(Command(name, arguments, self.environment.of(name), self.log_of(name)))
         self._remember()
 

@@ -1,5 +1,6 @@
 """Runs a script of this folder in Node."""
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -24,3 +25,8 @@ def told_by(script: str, *arguments: Path, given: str = "") -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+async def told_by_async(script: str, *arguments: Path, given: str = "") -> Any:
+    """The same, while the loop goes on answering the script."""
+    return await asyncio.to_thread(told_by, script, *arguments, given=given)

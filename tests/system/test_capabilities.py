@@ -23,9 +23,11 @@ PUBLIC = "public"
 SIGNED = "signed by the ERP"
 SIGNED_IN = "anybody who is signed in"
 DEVICE = "a device with its proof"
+PUBLISHER = "a publisher with its token"
 TENANT = "/v1/tenants/{tenant_id}"
 DIRECTORY = "/internal/v1/directory/tenants/{tenant_id}"
 BFF = "/bff/backoffice/v1"
+PROJECT = "/publisher/v1/project/{project_id}"
 FLOOR = "/v1/version-floors/{platform}/{channel}"
 
 
@@ -38,6 +40,9 @@ class OnADevice:
 
 LEADS = frozenset({Capability.PLATFORM_LEAD_READ, Capability.PLATFORM_LEAD_OWN})
 """Either of them: all leads, or those that one owns."""
+
+PROOFS = frozenset({Capability.AUDIT_READ, Capability.AUDIT_VERIFY})
+"""Who may read, and who may verify without seeing personal data."""
 
 # Written out by hand: an endpoint that is not here fails the test, so that who may call it has to be meant.
 TABLE: dict[str, dict[str, Any]] = {
@@ -143,13 +148,45 @@ TABLE: dict[str, dict[str, Any]] = {
         f"GET {BFF}/events": DEVICE,
         f"GET {BFF}/devices/status": OnADevice(Capability.DEVICE_READ),
         f"POST {BFF}/sync/{{verb}}": DEVICE,
+        f"POST {BFF}/locks/{{lock_id}}/actions": DEVICE,
+        f"GET {BFF}/lock-actions/{{action_id}}": DEVICE,
     },
     "audit": {
-        f"GET {TENANT}/audit/records": Capability.AUDIT_READ,
-        f"GET {TENANT}/audit/checkpoint": Capability.AUDIT_READ,
-        f"GET {TENANT}/audit/inclusion": Capability.AUDIT_READ,
-        f"GET {TENANT}/audit/consistency": Capability.AUDIT_READ,
+        f"GET {TENANT}/audit/records": PROOFS,
+        f"GET {TENANT}/audit/log/checkpoint": PROOFS,
+        f"GET {TENANT}/audit/log/tile/entries/{{number}}": PROOFS,
+        f"GET {TENANT}/audit/log/tile/{{level}}/{{number}}": PROOFS,
+        f"GET {TENANT}/audit/ledger": PROOFS,
+        f"POST {TENANT}/audit/exports": frozenset({Capability.AUDIT_MANAGE, Capability.AUDIT_VERIFY}),
+        f"GET {TENANT}/audit/exports": PROOFS,
+        f"GET {TENANT}/audit/exports/{{export_id}}": PROOFS,
+        "GET /v1/audit/exports/{token}": PUBLIC,
+        f"POST {TENANT}/audit/holds": Capability.AUDIT_MANAGE,
+        f"GET {TENANT}/audit/holds": Capability.AUDIT_READ,
+        f"GET {TENANT}/audit/holds/{{hold_id}}": Capability.AUDIT_READ,
+        f"DELETE {TENANT}/audit/holds/{{hold_id}}": Capability.AUDIT_MANAGE,
+        "GET /v1/audit/ledger/checkpoint": PUBLIC,
+        "GET /v1/audit/ledger/consistency": PUBLIC,
+        "GET /v1/audit/anchors": PUBLIC,
+        f"GET {TENANT}/audit/inclusion": PROOFS,
+        f"GET {TENANT}/audit/consistency": PROOFS,
+        f"POST {TENANT}/audit/search": PROOFS,
+        f"GET {TENANT}/audit/search-store": PROOFS,
+        f"POST {TENANT}/audit/search-store/rebuild": Capability.AUDIT_MANAGE,
+        f"POST {TENANT}/audit/subjects/{{subject}}/erasure": Capability.AUDIT_MANAGE,
+        f"POST {TENANT}/audit/publisher-tokens": Capability.AUDIT_MANAGE,
+        f"GET {TENANT}/audit/publisher-tokens": Capability.AUDIT_MANAGE,
+        f"GET {TENANT}/audit/publisher-tokens/{{token_id}}": Capability.AUDIT_MANAGE,
+        f"DELETE {TENANT}/audit/publisher-tokens/{{token_id}}": Capability.AUDIT_MANAGE,
+        f"POST {PROJECT}/event": PUBLISHER,
+        f"POST {PROJECT}/event/bulk": PUBLISHER,
+        f"GET {PROJECT}/viewertoken": PUBLISHER,
+        f"POST {PROJECT}/graphql": PUBLISHER,
         "GET /v1/audit/key": PUBLIC,
+        "GET /v1/audit/gaps": Capability.PLATFORM_GAP_READ,
+        "GET /v1/audit/lock-actions/halts": Capability.PLATFORM_GAP_READ,
+        "POST /v1/audit/lock-actions/halts": Capability.PLATFORM_LOCK_HALT,
+        f"POST {TENANT}/audit/lock-actions/resumption": Capability.PLATFORM_LOCK_HALT,
     },
     "sync": {f"POST /sync/v1/{verb}": ("bff",) for verb in ("handshake", "pull", "push")},
     "notifier": {
@@ -216,7 +253,7 @@ def may(role: str, need: Any, path: str) -> bool:
     """What the table says."""
     if need in {PUBLIC, SIGNED_IN}:
         return need == PUBLIC or role != NOBODY
-    if need in {SIGNED, DEVICE} or isinstance(need, OnADevice):
+    if need in {SIGNED, DEVICE, PUBLISHER} or isinstance(need, OnADevice):
         return False  # none of these tokens is a signature or comes with a proof
     if isinstance(need, frozenset):
         return any(may(role, one, path) for one in need)
@@ -255,10 +292,16 @@ def call(http: httpx.Client, place: Place, role: str, method: str, path: str) ->
         "org_id",
         "lead_id",
         "trial_id",
+        "token_id",
+        "project_id",
+        "subject",
+        "lock_id",
+        "action_id",
     ):
         filled = filled.replace(f"{{{name}}}", str(uuid.UUID(int=7)))
     body = None if method in {"GET", "DELETE"} else {"nothing": "good"}
-    return http.request(method, filled, json=body, headers=place.headers(role))
+    headers = {**place.headers(role), "Tenantry-Reason": "Who may call what is tested"}
+    return http.request(method, filled, json=body, headers=headers)
 
 
 def is_reached(answer: httpx.Response) -> bool:
@@ -282,7 +325,7 @@ def test_every_endpoint_is_in_the_table_and_tells_its_capability(service: str, p
         if isinstance(need, OnADevice):
             capability = need.capability.value
         if isinstance(need, frozenset):
-            capability = Capability.PLATFORM_LEAD_READ.value
+            capability = next(one.value for one in need if one == told[endpoint].get("x-capability"))
         assert told[endpoint].get("x-capability") == capability, endpoint
         assert ("security" in told[endpoint]) == (need not in {PUBLIC, SIGNED}), endpoint
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,7 @@ async def chronicle(
     bus: Callable[[str], Awaitable[Bus]],
     service_dsns: Callable[[str], ServiceDsns],
     nats_server: TestNats,
+    tmp_path: Path,
 ) -> AsyncIterator[Chronicle]:
     """The registry with its relay, and the whole of audit."""
     registry, stop = await database("registry"), asyncio.Event()
@@ -37,7 +39,7 @@ async def chronicle(
     relay = asyncio.create_task(
         Relay(registry, await bus("registry"), Lane("outbox", "REGISTRY"), SystemClock()).run()
     )
-    settings = settings_of(service_dsns("audit"), nats_server, "http://127.0.0.1:1")
+    settings = settings_of(service_dsns("audit"), nats_server, "http://127.0.0.1:1", tmp_path)
     audit = asyncio.create_task(compose(settings).run(stop))
     yield Chronicle(life, Log(admin, await database("audit")), await life.new_trial())
     stop.set()

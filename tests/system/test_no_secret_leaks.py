@@ -177,7 +177,7 @@ async def use_services(search: Search) -> None:
         search.keep(f"token of {name}", token)
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": uuid4().hex}
         await search.broken("POST", "registry", "/v1/tenants", headers, json={})
-        await search.broken("GET", "audit", f"/v1/tenants/{uuid4()}/audit/checkpoint", headers)
+        await search.broken("GET", "audit", f"/v1/tenants/{uuid4()}/audit/log/checkpoint", headers)
     operator = await world.operator()
     search.keep("token of an operator", operator["Authorization"].removeprefix("Bearer "))
     await search.broken("GET", "notifier", f"/v1/tenants/{uuid4()}/nothing", operator)

@@ -22,6 +22,7 @@ from tests.conftest import whole_stack
 from tests.shell import CHECKOUT
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("fuzzed stack")]
+PROJECT = "default"
 HOOKS = "tests.system.openapi_callers"
 TOO_STRICT = (
     "positive_data_acceptance",  # a valid form can still name a tenant, device or address that is refused
@@ -52,6 +53,9 @@ async def gather_callers(stack: Stack, folder: Path) -> Callers:
         "/v1/catalog/requests": member,
         "/internal": await bff.token("registry"),
     }
+    wish = {"name": "fuzzer", "project_id": PROJECT, "may_read": True}
+    made = await world.post("audit", f"/v1/tenants/{tenant.tenant_id}/audit/publisher-tokens", wish)
+    tokens["audit"]["/publisher"] = made["token"]
     tokens["sync"] = {"/": await bff.token("sync")}
     tokens["bff"] = {"/": member}
     key = json.dumps(desktop.proofs.key.as_dict(private=True))
@@ -76,7 +80,7 @@ def test_each_answer_fits_the_document(service: str, examples: int, callers: Cal
     settings = tmp_path / "schemathesis.toml"
     settings.write_text(
         f'hooks = "{HOOKS}"\n[parameters]\n"path.tenant_id" = "{callers.tenant_id}"\n'
-        f'"body.property" = "{PROPERTY}"\n"query.wait" = 0\n'
+        f'"body.property" = "{PROPERTY}"\n"query.wait" = 0\n"path.project_id" = "{PROJECT}"\n'
     )
     run = subprocess.run(
         [

@@ -4,6 +4,7 @@ from scripts.record_examples.cast import Cast
 from scripts.record_examples.story import (
     api_keys,
     audit,
+    audit_records,
     catalogue,
     demo,
     desks,
@@ -15,6 +16,7 @@ from scripts.record_examples.story import (
     floors,
     health,
     leads,
+    locks,
     members,
     notices,
     orders,
@@ -51,9 +53,12 @@ STORY = (
     usage.tell,
     devices.tell,
     desks.tell,
+    locks.tell,
     sync.tell,
     directory.tell,
     audit.tell,
+    audit_records.tell,
+    locks.tell_halt,
     notices.tell,
     endings.tell,
 )

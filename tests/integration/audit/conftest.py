@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from chassis.db import Database
 from chassis.outgoing import http_client
 from services.audit.app import compose
+from services.audit.settings import Settings
 from tests.infra import ServiceDsns, TestNats, eventually
 from tests.integration.audit.stage import Log, settings_of
 from tests.integration.audit.tokens import TestIssuer
@@ -35,10 +38,27 @@ async def issuer() -> AsyncIterator[TestIssuer]:
 
 @pytest.fixture
 async def audit(
-    service_dsns: Callable[[str], ServiceDsns], nats_server: TestNats, issuer: TestIssuer
+    service_dsns: Callable[[str], ServiceDsns], nats_server: TestNats, issuer: TestIssuer, tmp_path: Path
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The whole service, running; what it answers is asked through this client."""
-    settings = settings_of(service_dsns("audit"), nats_server, issuer.origin)
+    async with serving(settings_of(service_dsns("audit"), nats_server, issuer.origin, tmp_path)) as http:
+        yield http
+
+
+@pytest.fixture
+async def audit_alone(
+    service_dsns: Callable[[str], ServiceDsns], nats_server: TestNats, issuer: TestIssuer, tmp_path: Path
+) -> AsyncIterator[httpx.AsyncClient]:
+    """The whole service, which signs and enters nothing of itself: the test does."""
+    rarely = {"checkpoint_seconds": 3_600, "anchor_seconds": 3_600}
+    async with serving(
+        settings_of(service_dsns("audit"), nats_server, issuer.origin, tmp_path, **rarely)
+    ) as http:
+        yield http
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     stop = asyncio.Event()
     running = asyncio.create_task(compose(settings).run(stop))
     async with http_client(base_url=f"http://127.0.0.1:{settings.port}") as http:

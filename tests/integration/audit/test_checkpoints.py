@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from chassis.ids import uuid7
-from services.audit import operations
-from services.audit.entry import PLATFORM
+from services.audit.log.checkpoints import sign_heads
+from services.audit.records.record import PLATFORM
 from tenantry import log_verifier
 from tests.integration.audit.stage import SIGNER, Log
 from tests.integration.chassis.numbered_events import numbered
@@ -59,7 +59,7 @@ async def test_a_signature_that_rolls_back_was_never_said(log: Log) -> None:
     await log.append([numbered(1, tenant=tenant)], NOW)
     with contextlib.suppress(ZeroDivisionError):
         async with log.database.worker() as tx:
-            await operations.sign_heads(tx, SIGNER, NOW, 10)
+            await sign_heads(tx, SIGNER, NOW, 10)
             raise ZeroDivisionError
     assert await heads(log, tenant) == []
     assert await log.said(SAID) == []

@@ -31,6 +31,6 @@ async def test_a_deactivated_member_is_refused_as_soon_as_audit_hears_of_it_unti
     assert answer.json()["code"] == "CHASSIS.UNAUTHORIZED"
     assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
     told = (await audit.get(url, headers=operator)).json()["records"]
-    assert [record["type"] for record in told][-1] == "registry.member.deactivated.v1"
+    assert "registry.member.deactivated.v1" in [record["action"] for record in told]
     await publish(registry, [joined(TENANT, "someone", 3, version=3)])
     await eventually(lambda: answers(200), what="the return")

@@ -1,4 +1,4 @@
-"""Numbers of a source that did not arrive: said once when detected, said once when repaired, and never forgotten."""
+"""Numbers of a source that did not arrive: asked for, said once when a replay does not bring them, never forgotten."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,12 +15,12 @@ from chassis.db import Database, DatabaseUnavailable
 from chassis.gaps import Gap, GapFiller, GapSettings, Hole
 from chassis.inbox import Consumer
 from services.audit.consumers import sequencer
-from services.audit.entry import PLATFORM
-from services.audit.gaps import GapBook
-from services.audit.operations import gap_id_of
+from services.audit.gaps.book import GapBook
+from services.audit.gaps.operations import gap_id_of
+from services.audit.records.record import PLATFORM
 from tests.infra import eventually
 from tests.integration.audit.source import SOURCE, Source
-from tests.integration.audit.stage import Log
+from tests.integration.audit.stage import KEYS, Log
 
 DETECTED, REPAIRED = "audit.gap.detected.v1", "audit.gap.repaired.v1"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -41,7 +41,8 @@ class Process:
     def __init__(self, log: Log, bus: Bus) -> None:
         self.log = log
         self.clock = ManualClock(NOW)
-        self.book = GapBook(log.database, self.clock, seconds=60)
+        self.is_listening = True
+        self.book = GapBook(log.database, self.clock, seconds=60, is_listening=lambda: self.is_listening)
         self.fails = 0
         self.consumer = Consumer(
             bus=bus,
@@ -50,7 +51,7 @@ class Process:
             service="audit",
             stream="REGISTRY",
             durable="audit-inbox",
-            apply=sequencer(self.clock),
+            apply=sequencer(self.clock, KEYS),
         )
         self.filler = GapFiller(
             bus=bus,
@@ -71,6 +72,13 @@ class Process:
     async def round(self, later: float = 0.0) -> None:
         self.clock.advance(timedelta(seconds=later))
         await self.filler.look()
+        await self.book.settle()
+
+    async def alarm(self) -> None:
+        """Until it is said: a replay is asked for, and does not help in time."""
+        await self.round()
+        await self.round(later=6)
+        await self.round(later=30)
 
 
 @pytest.fixture
@@ -119,27 +127,28 @@ async def test_the_running_service_says_a_hole_and_its_repair_once_and_gives_the
     audit: httpx.AsyncClient, source: Source, log: Log
 ) -> None:
     tenant = UUID(int=7)
-    await source.answer_replays()
     kept_back = await source.say(tenant)
     await source.say(tenant)
     rows = await source.number()
     await source.publish(rows[1:])
 
-    async def is_repaired() -> bool:
-        return len(await log.said("audit.gap.")) >= 2
+    async def are_said(many: int) -> bool:
+        return len(await log.said("audit.gap.")) >= many
 
-    await eventually(is_repaired, what="the repair")
+    await eventually(lambda: are_said(1), what="the alarm")
+    await source.answer_replays()
+    await eventually(lambda: are_said(2), what="the repair")
     told = body_of(Hole(SOURCE, source.epoch, 2, 2))
     assert await log.said("audit.gap.") == [(DETECTED, told), (REPAIRED, told)]
     records = await log.records(tenant)
-    assert [row["event_id"] for row in records][1:] == [kept_back]
+    assert [row["record_id"] for row in records][1:] == [kept_back]
     assert [row["leaf_index"] for row in records] == [0, 1]
 
     async def is_recorded() -> bool:
-        return {DETECTED, REPAIRED} <= {row["type"] for row in await log.records(PLATFORM)}
+        return {DETECTED, REPAIRED} <= {row["action"] for row in await log.records(PLATFORM)}
 
     await eventually(is_recorded, what="the leaves of what audit itself said")
-    assert [row["type"] for row in await log.records(PLATFORM)].count(DETECTED) == 1
+    assert [row["action"] for row in await log.records(PLATFORM)].count(DETECTED) == 1
 
 
 async def test_a_restart_between_detection_and_repair_says_neither_twice(
@@ -147,8 +156,7 @@ async def test_a_restart_between_detection_and_repair_says_neither_twice(
 ) -> None:
     first = start()
     ids = await hole_of_two(source, first)
-    await first.round()
-    await first.round(later=6)
+    await first.alarm()
     assert await gaps_said(log) == [(DETECTED, 2, 3)]
     again = start()
     await again.round()
@@ -161,7 +169,8 @@ async def test_a_restart_between_detection_and_repair_says_neither_twice(
     assert await gaps_said(log) == [(DETECTED, 2, 3), (REPAIRED, 2, 3)]
     for event_id in ids:
         assert (
-            await log.admin.fetchval("select count(*) from audit.record where event_id = $1", event_id) == 1
+            await log.admin.fetchval("select count(*) from audit.audit_event where record_id = $1", event_id)
+            == 1
         )
 
 
@@ -171,9 +180,10 @@ async def test_a_gap_that_filled_while_nobody_watched_is_said_to_be_repaired(
     """The process ends between the answer of the source and the round that would have seen it; two others look after."""
     first = start()
     await hole_of_two(source, first)
+    await first.alarm()
     await source.answer_replays()
-    await first.round()
-    await first.round(later=6)
+    first.clock.advance(timedelta(seconds=6))
+    await first.filler.look()
     assert await state_of_gaps(log) == [("detected", 2, 3)]
     books = [start().book for _ in range(2)]
     await asyncio.gather(*(book.settle() for book in books))
@@ -185,8 +195,7 @@ async def test_what_a_restart_finds_left_of_a_gap_is_no_gap_of_its_own(
 ) -> None:
     first = start()
     await hole_of_two(source, first)
-    await first.round()
-    await first.round(later=6)
+    await first.alarm()
     await first.consumer.receive([await source.delivery(2)])
     again = start()
     await again.round()
@@ -231,6 +240,7 @@ async def test_news_that_could_not_be_written_are_written_in_the_next_round(
     with pytest.raises(DatabaseUnavailable):
         await process.round(later=6)
     await process.round()
+    await process.round(later=30)
     assert await gaps_said(log) == [(DETECTED, 2, 3)]
     await source.answer_replays()
     await process.round(later=6)
@@ -239,3 +249,31 @@ async def test_news_that_could_not_be_written_are_written_in_the_next_round(
         await process.round()
     await process.round()
     assert await gaps_said(log) == [(DETECTED, 2, 3), (REPAIRED, 2, 3)]
+
+
+async def test_a_hole_that_a_replay_fills_in_time_is_in_the_book_and_said_nowhere(
+    start: Callable[[], Process], source: Source, log: Log
+) -> None:
+    process = start()
+    await hole_of_two(source, process)
+    await source.answer_replays()
+    await process.round()
+    await process.round(later=6)
+    await process.round(later=60)
+    assert await state_of_gaps(log) == [("repaired", 2, 3)]
+    assert await gaps_said(log) == []
+
+
+async def test_what_the_source_lost_is_said_at_once(
+    start: Callable[[], Process], source: Source, log: Log
+) -> None:
+    """There is nothing to wait for: three complete answers come within fifteen seconds."""
+    process = start()
+    await hole_of_two(source, process)
+    await forget(log, 3)
+    await source.answer_replays()
+    await process.round()
+    for _ in range(3):
+        await process.round(later=6)
+    assert await gaps_said(log) == [(DETECTED, 2, 3)]
+    assert await state_of_gaps(log) == [("lost", 2, 3)]

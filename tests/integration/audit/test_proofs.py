@@ -1,7 +1,10 @@
 """Proofs over the HTTP API convince a verifier that shares no code with audit, for every leaf of every small tree."""
 
 import base64
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +13,7 @@ import pytest
 
 from chassis.ids import uuid7
 from tenantry import log_verifier
+from tenantry.commands.audit.reading import entry_of
 from tests.integration.audit.stage import SIGNER, Log
 from tests.integration.audit.tokens import TestIssuer
 from tests.integration.chassis.numbered_events import numbered
@@ -36,9 +40,7 @@ class Reader:
         following: int | None = 0
         while following is not None:
             page = (await self.get("records", first=following, page_size=3)).json()
-            found += [
-                log_verifier.entry_of(record, len(found) + i) for i, record in enumerate(page["records"])
-            ]
+            found += [entry_of(record, len(found) + i) for i, record in enumerate(page["records"])]
             following = page["next"]
         return found
 
@@ -92,23 +94,50 @@ async def test_proofs_hold_across_the_borders_of_tiles(reader: Reader, log: Log,
         assert log_verifier.is_consistent(old, 700, log_verifier.root_of(leaves[:old]), head.root, proof)
 
 
+async def test_growth_is_proved_up_to_any_checkpoint_that_was_signed(
+    reader: Reader, log: Log, tenant: UUID
+) -> None:
+    for size in range(1, 8):
+        await log.append([numbered(size, tenant=tenant)], NOW)
+        await log.sign(NOW)
+    leaves = [log_verifier.leaf_hash(entry) for entry in await log.entries(tenant)]
+    head, proof = await reader.proof("consistency", tree_size=3, up_to=5)
+    roots = log_verifier.root_of(leaves[:3]), log_verifier.root_of(leaves[:5])
+    assert (head.size, head.root) == (5, roots[1])
+    assert log_verifier.is_consistent(3, 5, *roots, proof)
+    with pytest.raises(httpx.HTTPStatusError, match="404"):
+        await reader.get("consistency", tree_size=3, up_to=9)
+
+
 async def test_the_checkpoint_and_the_key_are_those_of_the_signer(
     audit: httpx.AsyncClient, reader: Reader, log: Log, tenant: UUID
 ) -> None:
     await log.append([numbered(1, tenant=tenant)], NOW)
     await log.sign(NOW)
-    answer = await reader.get("checkpoint")
+    answer = await reader.get("log/checkpoint")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert log_verifier.open_note(answer.text, SIGNER.verifier_key()).origin == f"tenantry/audit/{tenant}"
     key = (await audit.get("/v1/audit/key")).json()
     assert key == {"verifier_key": SIGNER.verifier_key()}
 
 
+async def test_a_body_that_its_leaf_holds_the_hash_of_is_given_with_the_record(
+    reader: Reader, log: Log, tenant: UUID
+) -> None:
+    event = numbered(1, tenant=tenant)
+    await log.append([replace(event, data=b'{"text":"' + b"x" * 70_000 + b'"}')], NOW)
+    [record] = (await reader.get("records", record_id=str(event.id))).json()["records"]
+    told = json.loads(base64.b64decode(record["entry"]))["body"]
+    assert sha256(base64.b64decode(record["body"])).hexdigest() == told["sha256"]
+    [listed] = (await reader.get("records")).json()["records"]
+    assert listed["body"] is None
+
+
 async def test_a_record_is_found_by_its_event(reader: Reader, log: Log, tenant: UUID) -> None:
     events = [numbered(number, tenant=tenant) for number in range(1, 4)]
     await log.append(events, NOW)
-    page = (await reader.get("records", event_id=str(events[1].id))).json()
+    page = (await reader.get("records", record_id=str(events[1].id))).json()
     assert [record["leaf_index"] for record in page["records"]] == [1]
     assert page["next"] is None
     assert str(events[1].id).encode() in base64.b64decode(page["records"][0]["entry"])
-    assert (await reader.get("records", event_id=str(uuid7()))).json() == {"records": [], "next": None}
+    assert (await reader.get("records", record_id=str(uuid7()))).json() == {"records": [], "next": None}

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from chassis.ids import uuid7
-from tenantry.commands import operate, running
+from tenantry.commands import running
+from tenantry.commands.audit.verify import verified
 from tenantry.stack.errors import StackError
 from tests.integration.audit.stage import Log
 from tests.integration.audit.tokens import TestIssuer
@@ -19,15 +20,15 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SIZE = 230
 """More than one page of the API."""
 EDIT_ENTRY = """
-update audit.record set entry = convert_to(replace(convert_from(entry, 'utf8'), 'operator-1', 'nobody'), 'utf8')
+update audit.audit_event set entry = convert_to(replace(convert_from(entry, 'utf8'), 'operator-1', 'nobody'), 'utf8')
 where leaf_index = 211
 """
 EDIT_ALL_OF_IT = """
 with forged as (
     select convert_to(replace(convert_from(entry, 'utf8'), 'operator-1', 'nobody'), 'utf8') as entry
-    from audit.record where leaf_index = 3
+    from audit.audit_event where leaf_index = 3
 )
-update audit.record
+update audit.audit_event
 set entry = forged.entry, actor_id = 'nobody', leaf_hash = sha256('\\x00'::bytea || forged.entry)
 from forged where leaf_index = 3
 """
@@ -61,7 +62,7 @@ async def tenant(
 
 
 async def test_an_untouched_log_verifies(tenant: UUID) -> None:
-    assert (await operate.verified(tenant)).size == SIZE
+    assert f"{SIZE} records give the signed root" in (await verified(tenant)).proved[0]
 
 
 @pytest.mark.parametrize(
@@ -69,17 +70,20 @@ async def test_an_untouched_log_verifies(tenant: UUID) -> None:
     [
         (EDIT_ENTRY, "record 211: actor_id"),
         (EDIT_ALL_OF_IT, "the records give the root"),
-        ("update audit.record set actor_id = 'somebody else' where leaf_index = 3", "record 3: actor_id"),
         (
-            "update audit.record set type = 'registry.tenant.deleted.v1' where leaf_index = 0",
-            "record 0: type",
+            "update audit.audit_event set actor_id = 'somebody else' where leaf_index = 3",
+            "record 3: actor_id",
         ),
-        ("update audit.record set received_at = received_at - interval '1 d'", "record 0: received_at"),
-        ("update audit.record set subject = 'tenant/other' where leaf_index = 9", "record 9: subject"),
-        ("update audit.record set source_seq = 9 where leaf_index = 9", "record 9: source_seq"),
-        ("delete from audit.record where leaf_index = 100", "record 100: leaf_index"),
-        ("delete from audit.record where leaf_index = 229", "counts 230 records, the log gave 229"),
-        ("delete from audit.record", "counts 230 records, the log gave 0"),
+        (
+            "update audit.audit_event set action = 'registry.tenant.deleted.v1' where leaf_index = 0",
+            "record 0: action",
+        ),
+        ("update audit.audit_event set received_at = received_at - interval '1 d'", "record 0: received_at"),
+        ("update audit.audit_event set target_id = 'other' where leaf_index = 9", "record 9: target_id"),
+        ("update audit.audit_event set source_seq = 9 where leaf_index = 9", "record 9: source_seq"),
+        ("delete from audit.audit_event where leaf_index = 100", "record 100: leaf_index"),
+        ("delete from audit.audit_event where leaf_index = 229", "record 229: leaf_index"),
+        ("delete from audit.audit_event", "record 0: leaf_index"),
         ("update audit.checkpoint set note = replace(note, '230', '229')", "no valid signature"),
     ],
 )
@@ -90,4 +94,4 @@ async def test_what_a_superuser_changed_is_found(
         await admin.execute("set local session_replication_role = replica")  # past every trigger
         await admin.execute(sql)
     with pytest.raises(StackError, match=f"NOT VERIFIED: .*{found}"):
-        await operate.verified(tenant)
+        await verified(tenant)

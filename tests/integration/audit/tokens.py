@@ -50,9 +50,10 @@ class TestIssuer:
         header = {"alg": "ES256", "typ": "at+jwt", "kid": "key-1"}
         return jwt.encode(header, told | claims, key or self.key)
 
-    def operator(self, role: str = "PLATFORM_ADMIN") -> dict[str, str]:
-        """The headers of one of our own staff."""
-        return bearer(self.token(realm_access={"roles": [role]}))
+    def operator(self, role: str = "PLATFORM_ADMIN", *, is_told: bool = True) -> dict[str, str]:
+        """The headers of one of our own staff, who says why."""
+        headers = bearer(self.token(realm_access={"roles": [role]}))
+        return {**headers, "Tenantry-Reason": "A test looks at it"} if is_told else headers
 
     def member(self, tenant_id: UUID, role: str = "LEGAL") -> dict[str, str]:
         """The headers of a member of this tenant."""

@@ -28,7 +28,7 @@ OURS = frozenset(
         "session.expiring",
         "tenant.disabled",
     }
-    | {"version.advisory", "version.blocked"}
+    | {"version.advisory", "version.blocked", "locks.halted", "locks.resumed"}
 )
 
 

@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import httpx
@@ -161,10 +162,15 @@ class Stage:
         await database.close()
 
     async def start_bff(
-        self, name: str, registry_url: str, options: dict[str, str], module: str = "services.bff"
+        self,
+        name: str,
+        registry_url: str,
+        options: dict[str, str],
+        module: str = "services.bff",
+        more: Mapping[str, str] = MappingProxyType({}),
     ) -> Bff:
         api, stream = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
-        environment = self._environment(api, stream, registry_url, options)
+        environment = {**self._environment(api, stream, registry_url, options), **more}
         found = Bff(api, stream, self.start(module, environment, name))
         await eventually(lambda: answers(f"{api}/readyz"), 90, f"{name} ready")
         await eventually(lambda: answers(f"{stream}/livez"), 90, f"{name} listening")

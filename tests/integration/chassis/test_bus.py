@@ -169,3 +169,21 @@ async def test_a_request_is_cancelled_even_at_the_moment_of_its_answer(
     waiting[token] = CancellingFuture(future, asking)  # type: ignore[assignment]
     with pytest.raises(asyncio.CancelledError):
         await asking
+
+
+async def test_an_answer_that_takes_long_keeps_no_other_one_waiting(
+    registry_bus: Bus, audit_bus: Bus
+) -> None:
+    may_end = asyncio.Event()
+
+    async def answer(request: bytes) -> bytes:
+        if request == b"slow":
+            await may_end.wait()
+        return request
+
+    await registry_bus.respond("rpc.registry.outbox.replay", answer, at_once=2)
+    slow = asyncio.create_task(audit_bus.request("rpc.registry.outbox.replay", b"slow", timeout=20))
+    await asyncio.sleep(0)
+    assert await audit_bus.request("rpc.registry.outbox.replay", b"quick", timeout=5) == b"quick"
+    may_end.set()
+    assert await slow == b"slow"

@@ -10,7 +10,7 @@ from nats.aio.client import Client
 
 from chassis.bus import Bus, BusUnavailable
 from contracts import settings
-from contracts.subjects import SERVICES, STREAMS, replay_subject
+from contracts.subjects import RECEIPTS, SERVICES, STREAMS, replay_subject
 from deploy.nats.permissions import CONSUMES, durable_of
 from tests.infra import TestNats, eventually
 from tests.integration.chassis.numbered_events import publish, several
@@ -184,3 +184,10 @@ async def test_an_answer_is_allowed_to_the_requester_only(
     with pytest.raises(BusUnavailable):
         await audit_bus.request(replay_subject("bff"), b"", timeout=0.3)
     await eventually(lambda: audit_bus.is_connected)
+
+
+async def test_the_bff_alone_asks_for_receipts_and_audit_alone_answers(connect: Connect) -> None:
+    for service in SERVICES:
+        intruder = await connect(service)
+        assert await intruder.is_refused_publishing(RECEIPTS) == (service != "bff")
+        assert await intruder.is_refused_hearing(RECEIPTS) == (service != "audit")

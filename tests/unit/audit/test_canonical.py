@@ -7,7 +7,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.audit.canonical import LARGEST_INTEGER, NotCanonical, canonical, embed
+from services.audit.log.canonical import LARGEST_INTEGER, NotCanonical, canonical, embed
 
 scalars = (
     st.none()

@@ -1,0 +1,1 @@
+"""The book of gaps: numbers of a source that did not arrive."""

@@ -1,0 +1,11 @@
+revoke insert on idempotency from audit_worker;
+drop function expire_audit_bundle(uuid, bigint, timestamptz);
+drop function drop_audit_month(date, timestamptz);
+drop function refuse_loss(uuid, date, bigint, bigint, timestamptz, timestamptz, timestamptz);
+drop function anchored_size(uuid);
+drop function refuse_when_held(uuid, timestamptz, timestamptz, timestamptz);
+drop table audit_bundle;
+drop table audit_retention;
+drop table audit_hold;
+drop function guard_hold();
+drop table audit_export;

@@ -1,0 +1,1 @@
+"""What a record says and what may be looked for in it."""

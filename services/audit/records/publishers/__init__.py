@@ -1,0 +1,1 @@
+"""Records that are posted by publishers, in Retraced's format."""

@@ -1,0 +1,1 @@
+"""What Retraced's client reads: viewer tokens, and search by GraphQL."""
