@@ -86,9 +86,9 @@ async def verdict(world: World) -> str:
 @pytest.mark.timeout(900)
 async def test_each_desktop_hears_its_own_once_and_in_order_whatever_fails(world: World) -> None:
     await world.begin(desks_per_tenant=20)
-    print(await survive(world, rounds=1, events=2_400, pause=0.05))  # noqa: T201  # shown where it fails
+    print(await survive(world, rounds=1, events=3_600, pause=0.05))  # noqa: T201  # shown where it fails
     assert world.tally.seen["resets"] > 0
-    assert world.tally.deliveries > 20_000
+    assert world.tally.deliveries > 15_000
 
 
 @pytest.mark.soak
