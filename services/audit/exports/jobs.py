@@ -13,6 +13,7 @@ import structlog
 
 from chassis.clock import Clock
 from chassis.db import Database, rows
+from chassis.errors import Transient
 from chassis.rounds import go_round
 from services.audit.exports import operations as exports
 from services.audit.exports.files import ExportFiles
@@ -90,7 +91,8 @@ class Exporter:
                 await process.wait()
         if process.returncode not in {0, BUSY}:
             log.error("audit.export.writer_died", export_id=str(due[1]), status=process.returncode)
-            await self._put_off(due, f"the writer ended with status {process.returncode}")
+            with suppress(Transient):  # it is due again by itself, a little later
+                await self._put_off(due, f"the writer ended with status {process.returncode}")
         elif process.returncode == BUSY:
             await asyncio.sleep(LATER.total_seconds())
 
