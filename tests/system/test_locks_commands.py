@@ -19,11 +19,11 @@ async def test_a_halt_is_resumed_for_a_tenant_by_two_operators(shell: Shell, liv
     done = shell.run("audit", "locks", "halt", "--reason", "a drill", "--yes")
     assert done.returncode == 0, done.stderr
     resume = ("audit", "locks", "resume", tenant, "--incident", incident)
-    assert "another operator" in shell.run(*resume, "--as", "ada").stdout
-    alone = shell.run(*resume, "--as", "ada")
+    assert "another operator" in shell.run(*resume, "--as", "first-operator").stdout
+    alone = shell.run(*resume, "--as", "first-operator")
     assert alone.returncode == 1
     assert "AUDIT.SECOND_OPERATOR_NEEDED" in alone.stderr
-    assert "resumed" in shell.run(*resume, "--as", "grace").stdout
+    assert "resumed" in shell.run(*resume, "--as", "second-operator").stdout
     shown = json.loads(shell.run("audit", "locks", "status", "--json").stdout)
     assert [row["reason"] for row in shown if row["resumed"]] == ["a drill"]
 

@@ -185,26 +185,26 @@ async def test_a_halt_survives_more_of_the_same_and_is_said_once(doors: Doors) -
 
 async def test_one_tenant_is_resumed_by_two_operators_who_name_the_incident(doors: Doors) -> None:
     await doors.halt()
-    assert await doors.resume("ada") == [False]
+    assert await doors.resume("first") == [False]
     assert await doors.is_halted()
-    assert await doors.resume("grace") == [True]
+    assert await doors.resume("second") == [True]
     assert [await doors.is_halted(tenant) for tenant in (TENANT, OTHER)] == [False, True]
     [(_, body)] = await doors.log.said(RESUMED)
     assert (body["tenant_id"], body["incident"]) == (str(TENANT), "INC-1")
-    assert (body["asked_by"], body["confirmed_by"]) == ("ada", "grace")
+    assert (body["asked_by"], body["confirmed_by"]) == ("first", "second")
 
 
 async def test_one_operator_alone_resumes_nothing(doors: Doors) -> None:
     await doors.halt()
-    await doors.resume("ada")
+    await doors.resume("first")
     with pytest.raises(SecondOperatorNeeded):
-        await doors.resume("ada")
+        await doors.resume("first")
     assert await doors.is_halted()
 
 
 async def test_not_even_the_database_takes_one_operator_for_two(doors: Doors) -> None:
     await doors.halt()
-    await doors.resume("ada")
+    await doors.resume("first")
     with pytest.raises(Exception, match="lock_resumption"):
         await doors.log.admin.execute(
             "update audit.lock_resumption set confirmed_by = asked_by, confirmed_at = asked_at"
@@ -213,38 +213,38 @@ async def test_not_even_the_database_takes_one_operator_for_two(doors: Doors) ->
 
 async def test_two_operators_who_speak_of_different_incidents_do_not_agree(doors: Doors) -> None:
     await doors.halt()
-    await doors.resume("ada", "INC-1")
+    await doors.resume("first", "INC-1")
     with pytest.raises(OtherIncident):
-        await doors.resume("grace", "INC-2")
+        await doors.resume("second", "INC-2")
     assert await doors.is_halted()
 
 
 async def test_a_first_word_is_forgotten_after_an_hour(doors: Doors) -> None:
     await doors.halt()
-    await doors.resume("ada")
+    await doors.resume("first")
     doors.clock.advance(timedelta(hours=1))
-    assert await doors.resume("grace") == [False]
-    assert await doors.resume("ada") == [True]
+    assert await doors.resume("second") == [False]
+    assert await doors.resume("first") == [True]
 
 
 async def test_a_halt_between_the_two_words_needs_two_of_its_own(doors: Doors) -> None:
     await doors.halt()
-    await doors.resume("ada")
+    await doors.resume("first")
     await doors.halt()
-    assert sorted(await doors.resume("grace")) == [False, True]
+    assert sorted(await doors.resume("second")) == [False, True]
     assert await doors.is_halted()
-    assert await doors.resume("ada") == [True]
+    assert await doors.resume("first") == [True]
     assert not await doors.is_halted()
 
 
 async def test_what_is_not_halted_cannot_be_resumed(doors: Doors) -> None:
     with pytest.raises(LockActionsNotHalted):
-        await doors.resume("ada")
+        await doors.resume("first")
 
 
 async def test_two_operators_at_once_resume_it_once(doors: Doors) -> None:
     await doors.halt()
-    said = await asyncio.gather(doors.resume("ada"), doors.resume("grace"))
+    said = await asyncio.gather(doors.resume("first"), doors.resume("second"))
     assert sorted(said) == [[False], [True]]
     assert len(await doors.log.said(RESUMED)) == 1
 
@@ -284,18 +284,18 @@ async def test_operators_halt_and_resume_over_http(audit: httpx.AsyncClient, iss
         return await audit.post(path, json=body, headers=headers)
 
     resumption = f"/v1/tenants/{TENANT}/audit/lock-actions/resumption"
-    halted = await say("ada", "/v1/audit/lock-actions/halts", {"reason": "a stolen laptop"})
+    halted = await say("first", "/v1/audit/lock-actions/halts", {"reason": "a stolen laptop"})
     assert halted.status_code == 201
     refused = await say("sam", resumption, {"incident": "INC-9"}, role="SUPPORT_ENGINEER")
     assert refused.status_code == 403
-    assert (await say("ada", resumption, {"incident": "INC-9"})).json()["state"] == "asked"
-    again = await say("ada", resumption, {"incident": "INC-9"})
+    assert (await say("first", resumption, {"incident": "INC-9"})).json()["state"] == "asked"
+    again = await say("first", resumption, {"incident": "INC-9"})
     assert (again.status_code, again.json()["code"]) == (409, "AUDIT.SECOND_OPERATOR_NEEDED")
-    assert (await say("grace", resumption, {"incident": "INC-9"})).json()["state"] == "resumed"
+    assert (await say("second", resumption, {"incident": "INC-9"})).json()["state"] == "resumed"
     shown = (await audit.get("/v1/audit/lock-actions/halts", headers=issuer.operator("SRE"))).json()
     [halt] = [one for one in shown["halts"] if one["halt_id"] == halted.json()["halt_id"]]
-    assert (halt["cause"], halt["evidence"], halt["reason"]) == ("operator", "ada", "a stolen laptop")
+    assert (halt["cause"], halt["evidence"], halt["reason"]) == ("operator", "first", "a stolen laptop")
     [resumed] = halt["tenants"]
-    assert (resumed["asked_by"], resumed["confirmed_by"]) == ("ada", "grace")
+    assert (resumed["asked_by"], resumed["confirmed_by"]) == ("first", "second")
     listed = await audit.get("/v1/audit/gaps", params={"state": "all"}, headers=issuer.operator("SRE"))
     assert listed.json() == {"gaps": []}
