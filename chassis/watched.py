@@ -102,16 +102,17 @@ class Watched:
         return True
 
     async def _recall(self) -> None:
-        """Once: what processes of this service knew before."""
+        """Once: what processes of this service knew before; what cannot be read in the bucket stays said."""
         if self._is_recalled:
             return
         async with self._database.worker() as tx:
             found = await rows(queries.known_settings(tx))
-        self._is_recalled, unsaved = True, dict(self._unsaved)
+        self._is_recalled, unsaved, unreadable = True, dict(self._unsaved), set(self._unreadable)
         for row in found:
             setting = Setting(row_version=row["row_version"], value=row["value"])
             self._take(row["key"], setting.data())
         self._unsaved = unsaved
+        self._unreadable |= unreadable
         if found and self._confirmed_at is None:
             self._confirmed_at = max(row["known_at"] for row in found)
 

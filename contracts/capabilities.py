@@ -66,7 +66,7 @@ class Capability(StrEnum):
 
 EVERYTHING = frozenset(Capability)
 OF_A_TENANT = frozenset(one for one in Capability if not one.startswith("platform."))
-READING = frozenset(one for one in Capability if one.endswith((".read", ".verify")))
+READING = frozenset(one for one in Capability if one.endswith(".read")) | {Capability.AUDIT_VERIFY}
 EVERYBODY = frozenset(
     {
         Capability.TENANT_READ,

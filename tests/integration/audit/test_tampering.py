@@ -116,12 +116,13 @@ async def scene(
     await log.append([numbered(SIZE + number, tenant=tenant) for number in range(10)], NOW)
     await log.sign(NOW)
     await ledger.round()
-    audit_alone.headers.update(issuer.operator())
+    audit_alone.headers.update(issuer.member(tenant))  # its own look adds no record
     wanted = Wanted(older, kept_in(folder), SIGNER.verifier_key())
     return Scene(admin, log, ledger, LogReader(audit_alone, tenant), other, wanted, folder)
 
 
-async def test_nothing_changed_and_everything_is_proved(scene: Scene) -> None:
+async def test_nothing_changed_and_everything_is_proved(scene: Scene, issuer: TestIssuer) -> None:
+    scene.reader.http.headers.update(issuer.operator())  # a customer sees no other tree
     report = await check(scene.reader, replace(scene.wanted, whole_ledger=True))
     assert report.not_proved == []
     assert len(report.proved) == 5
@@ -182,11 +183,14 @@ async def test_a_tenant_that_was_rolled_back_contradicts_the_ledger(scene: Scene
     assert (found.place, found.kind) == ("ledger entry 2", "rolled-back")
 
 
-async def test_it_does_so_also_where_the_list_of_its_entries_was_cut(scene: Scene) -> None:
+async def test_it_does_so_also_where_the_list_of_its_entries_was_cut(
+    scene: Scene, issuer: TestIssuer
+) -> None:
     await take_back(scene, scene.reader.tenant, 295)
     await scene.forge("delete from audit.ledger_entry where tenant_id = $1 and size = 300")
     report = await check(scene.reader, replace(scene.wanted, older=None))
     assert report.proved, "the cut list alone hides it"
+    scene.reader.http.headers.update(issuer.operator())  # a customer sees no other tree
     found = await scene.found(replace(scene.wanted, older=None, whole_ledger=True))
     assert (found.place, found.kind) == ("ledger entry 2", "rolled-back")
 
