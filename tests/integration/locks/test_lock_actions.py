@@ -15,6 +15,8 @@ from tests.integration.locks.conftest import NewDesk
 from tests.integration.locks.town import Town, ask, asked
 from tests.integration.registry.switching import set_flag
 
+pytestmark = pytest.mark.xdist_group("locks")
+
 PASSWORD_ONLY = {"claims": {"acr": "pwd", "auth_time": 0}}
 
 

@@ -15,7 +15,7 @@ from tests.integration.bff.stage import Bff
 from tests.integration.locks.conftest import NewDesk
 from tests.integration.locks.town import Town, ask, asked
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("locks")]
 BEFORE = ("taken", "proven")
 AFTER = ("receipted", "sending", "answered", "ended")
 

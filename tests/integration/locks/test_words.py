@@ -13,7 +13,7 @@ from tests.integration.bff.stage import Bff
 from tests.integration.locks.conftest import NewDesk
 from tests.integration.locks.town import Town
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("locks")]
 
 
 def told(line: Line) -> list[str]:
