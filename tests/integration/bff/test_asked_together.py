@@ -20,6 +20,7 @@ from chassis.service_tokens import ServiceTokens
 from services.bff.directory import Directory, Scope
 from services.bff.door import Guest
 from services.bff.errors import PropertyOutOfScope, SessionEnded, SessionNotFound
+from services.bff.feed_reader import epoch_of, stream_info
 from services.bff.hub import Hub
 from services.bff.sessions.desks import Desks, Seat
 from services.bff.sessions.model import Limits
@@ -146,8 +147,9 @@ async def test_the_tails_of_an_audience_are_each_tenants_own(
     tenants = [uuid7() for _ in range(12)]
     for number, tenant in enumerate(tenants):
         await fill(bff, tenant, number)
-    hub = Hub("e", 0, 1 << 20, 1 << 20, 1 << 16, 30, 20)
-    tails = Tails(hub, await bus("bff"), bff)
+    mine = await bus("bff")
+    hub = Hub(epoch_of(await stream_info(mine)), 0, 1 << 20, 1 << 20, 1 << 16, 30, 20)
+    tails = Tails(hub, mine, bff)
     heard = frozenset({"all", "p.harbour"})
     found = await asyncio.gather(*(tails.as_of(tenant, heard, 0) for tenant in tenants))
     assert found == [
