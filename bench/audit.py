@@ -99,8 +99,10 @@ async def place() -> AsyncIterator[Place]:
             admin = await asyncpg.connect(databases.dsns(SERVICE).admin_dsn)
             await admin.execute(CHAIN)
             registry: Bus = await nats.bus("registry")
+            publisher = Publisher(registry, STREAM)
+            await publisher.read_last()
             database = await databases.open(SERVICE)
-            yield Place(nats, databases, database, admin, Publisher(registry, STREAM))
+            yield Place(nats, databases, database, admin, publisher)
             await admin.close()
             await databases.close()
         finally:

@@ -123,7 +123,9 @@ async def place() -> AsyncIterator[Place]:
             admin = await asyncpg.connect(databases.dsns(SERVICE).admin_dsn)
             await admin.execute(TABLE)
             registry: Bus = await nats.bus("registry")
-            yield Place(nats, await databases.open(SERVICE), admin, Publisher(registry, "REGISTRY"))
+            publisher = Publisher(registry, "REGISTRY")
+            await publisher.read_last()
+            yield Place(nats, await databases.open(SERVICE), admin, publisher)
             await admin.close()
             await databases.close()
         finally:
