@@ -47,7 +47,8 @@ from services.registry.settings import Settings
 from services.registry.tenants import operations as tenants
 from services.registry.tenants.changes import TenantChanges
 from services.registry.tenants.model import Ladder
-from tests.infra import Databases, TestNats, TestPostgres, eventually, free_port
+from tests.infra import Databases, TestNats, TestPostgres, eventually
+from tests.ports import free_port
 
 ISSUER = "http://issuer.example"
 PEPPER = "p1:" + base64.b64encode(b"1" * 32).decode()

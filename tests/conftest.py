@@ -20,6 +20,7 @@ from chassis.bus import Bus
 from chassis.db import Database
 from tenantry.stack.postgres import DEFAULT_VERSION
 from tests.infra import Databases, ServiceDsns, TestNats, TestPostgres
+from tests.ports import environment_of
 from tests.shell import CHECKOUT, Shell
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
@@ -106,7 +107,7 @@ def postgres(infra_folder: Path) -> Iterator[TestPostgres]:
 @contextlib.contextmanager
 def whole_stack(folder: Path) -> Iterator[Path]:
     """A whole stack that stays up and ends with status 0; its data folder."""
-    environment = {"PATH": os.environ["PATH"], "TENANTRY_DATA_DIR": str(folder), "COLUMNS": "200"}
+    environment = environment_of(folder)
     command = [sys.executable, "-m", "tenantry", "up"]
     with subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True) as stack:
         assert stack.stdout is not None

@@ -16,19 +16,14 @@ from chassis.db import Database
 from contracts.subjects import SERVICES
 from deploy.nats.server import Listen
 from deploy.postgres import roles
-from tenantry.stack.folder import free_ports
 from tenantry.stack.nats_server import NatsServer, new_seeds
 from tenantry.stack.postgres import Postgres, PostgresPlace
 from tenantry.stack.provision import migrate_all, provision_nats, provision_postgres
+from tests.ports import free_port
 
 TEMPLATE = "template_tenantry"
 PASSWORD = secrets.token_hex(8)
 PASSWORDS = {f"{service}_{login}": PASSWORD for service in SERVICES for login in roles.LOGINS}
-
-
-def free_port() -> int:
-    """A port that nobody uses at this moment."""
-    return free_ports(1)[0]
 
 
 async def eventually(

@@ -14,8 +14,9 @@ from nats.aio.client import Client
 from bench.sse import cores, event, ours
 from contracts.subjects import feed_subject
 from scripts import debian
-from tests.infra import eventually, free_port
+from tests.infra import eventually
 from tests.integration.bff.stage import STREAM, Stage
+from tests.ports import free_port
 
 CHECKOUT = Path(__file__).parents[2]
 OPTIONS = {"WARM_MESSAGES": "0", "ATTACH_RATE": "1000000"}

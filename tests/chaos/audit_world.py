@@ -11,8 +11,8 @@ from chassis.db import Database
 from contracts.registry import TenantTrialStartedV1
 from tenantry.stack.processes import Child, Command
 from tests.chaos.world import Undone, World
-from tests.infra import free_port
 from tests.integration.audit.stage import of_its_own
+from tests.ports import free_port
 
 AT_ONCE = 60
 

@@ -14,10 +14,10 @@ from contracts.subjects import FEED
 from deploy.nats.permissions import OPS
 from deploy.nats.server import Listen
 from deploy.nats.streams import Size
-from tenantry.stack.folder import free_ports
 from tenantry.stack.nats_server import NatsServer, new_seeds
 from tenantry.stack.provision import provision_nats
 from tests.infra import eventually
+from tests.ports import free_port
 
 SERVERS = 3
 TROUBLE = (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError)
@@ -27,7 +27,7 @@ class Cluster:
     """`start` brings it up and provisions it; then its servers are killed, started again, stopped and woken."""
 
     def __init__(self, folder: Path) -> None:
-        ports = free_ports(3 * SERVERS)
+        ports = [free_port() for _ in range(3 * SERVERS)]
         routes = tuple(f"nats://127.0.0.1:{port}" for port in ports[:SERVERS])
         self.seeds = new_seeds()
         self.servers = {

@@ -12,8 +12,9 @@ from pymongo.errors import PyMongoError
 
 from scripts import ferretdb
 from services.audit.records.search.mongo import MongoSearch
-from tests.infra import eventually, free_port
+from tests.infra import eventually
 from tests.integration.audit.conftest import log
+from tests.ports import free_port
 
 __all__ = ["log"]
 

@@ -1,6 +1,5 @@
 """The main job on a real stack: twice on one data folder, with a kill -9 of everything in between."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,12 +8,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.ports import environment_of
+
 CHECKOUT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(300)
 
 
 def demo(folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "TENANTRY_DATA_DIR": str(folder), "COLUMNS": "200"}
+    environment = environment_of(folder)
     return subprocess.run(
         [sys.executable, "-m", "tenantry", "demo"],
         cwd=CHECKOUT,
@@ -37,7 +38,7 @@ def test_the_demo_holds_and_holds_again_after_a_kill_of_everything(tmp_path: Pat
 
 def kill_in_the_middle(folder: Path) -> None:
     """Bring the stack up and end every process of it as a power cut would."""
-    environment = {"PATH": os.environ["PATH"], "TENANTRY_DATA_DIR": str(folder), "COLUMNS": "200"}
+    environment = environment_of(folder)
     with subprocess.Popen(
         [sys.executable, "-m", "tenantry", "up"],
         cwd=CHECKOUT,

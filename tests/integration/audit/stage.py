@@ -22,8 +22,9 @@ from services.audit.records.personal.keys import Keys
 from services.audit.records.personal.model import RootKey
 from services.audit.records.record import Record
 from services.audit.settings import Settings
-from tests.infra import ServiceDsns, TestNats, free_port
+from tests.infra import ServiceDsns, TestNats
 from tests.integration.chassis.numbered_events import Numbered
+from tests.ports import free_port
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 SIGNING = bytes(range(32))

@@ -10,7 +10,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from chassis.runtime import HttpServer
-from tests.infra import free_port
+from tests.ports import free_port
 
 
 class TestIssuer:

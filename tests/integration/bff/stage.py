@@ -22,7 +22,8 @@ from chassis.outgoing import http_client
 from contracts.subjects import SERVICES
 from services.registry.keeper import Keeper
 from tenantry.issuer.signing import Signer
-from tests.infra import ServiceDsns, eventually, free_port
+from tests.infra import ServiceDsns, eventually
+from tests.ports import free_port
 
 CHECKOUT = Path(__file__).parents[3]
 BASE = "/bff/backoffice/v1"

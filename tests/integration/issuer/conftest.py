@@ -12,8 +12,9 @@ from joserfc.jwk import ECKey
 from chassis.outgoing import http_client
 from tenantry.issuer.app import compose
 from tenantry.issuer.settings import IssuerSettings
-from tests.infra import eventually, free_port
+from tests.infra import eventually
 from tests.integration.issuer.visitor import ADMIN, ADMIN_SECRET, EMAIL, OTP, PASSWORD, Visitor
+from tests.ports import free_port
 
 SHORTEST_CODE = 5
 

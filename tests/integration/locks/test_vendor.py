@@ -10,8 +10,9 @@ import pytest
 
 from contracts.lock_actions import Command
 from services.bff.locks.vendor import HttpVendor, VendorError, VendorRefused, VendorUnclear, VendorUnreachable
-from tests.infra import eventually, free_port
+from tests.infra import eventually
 from tests.integration.bff.stage import Process, answers, nowhere
+from tests.ports import free_port
 
 Talk = Callable[[asyncio.StreamWriter], Awaitable[None]]
 

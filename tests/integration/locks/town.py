@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chassis.ids import uuid7
 from services.audit.log.note import Signer
-from tests.infra import ServiceDsns, TestNats, eventually, free_port
+from tests.infra import ServiceDsns, TestNats, eventually
 from tests.integration.audit.stage import SIGNING, of_its_own
 from tests.integration.bff.desk import Desk
 from tests.integration.bff.stage import BASE, LARGE, Bff, Process, Stage, answers
+from tests.ports import free_port
 
 KEY = Signer("tenantry.example/audit", Ed25519PrivateKey.from_private_bytes(SIGNING)).verifier_key()
 VENDOR_KEY = "made-up"

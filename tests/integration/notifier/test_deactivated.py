@@ -11,11 +11,12 @@ import httpx
 from chassis.bus import Bus
 from chassis.outgoing import http_client
 from services.notifier.app import compose
-from tests.infra import ServiceDsns, TestNats, eventually, free_port
+from tests.infra import ServiceDsns, TestNats, eventually
 from tests.integration.chassis.member_words import deactivated, joined
 from tests.integration.chassis.numbered_events import publish
 from tests.integration.notifier.outside import Issuer, Registry, admin_of
 from tests.integration.notifier.stage import settings_for
+from tests.ports import free_port
 
 
 async def test_a_deactivated_member_is_refused_as_soon_as_the_notifier_hears_of_it_until_it_is_back(

@@ -9,10 +9,11 @@ import orjson
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from tests.infra import eventually, free_port
+from tests.infra import eventually
 from tests.integration.notifier.happened import activated
 from tests.integration.notifier.peer import Answer, Peer, Request, answering, silence
 from tests.integration.notifier.stage import Stage
+from tests.ports import free_port
 
 FIRST_WAIT, SECOND_WAIT = 36.0, 72.0
 """Seconds that are past the waits of the stage, jitter included."""

@@ -18,9 +18,10 @@ from contracts.subjects import SERVICES
 from services.registry.products.client import Product, ProductClient
 from tenantry.stack.catalogue import connect_products
 from tenantry.stack.folder import PRODUCTS
-from tests.infra import ServiceDsns, TestNats, eventually, free_port
+from tests.infra import ServiceDsns, TestNats, eventually
 from tests.integration.bff.stage import Issuer, Process, answers, nowhere
 from tests.integration.registry.key_stage import PEPPER
+from tests.ports import free_port
 
 CLIENTS = (*SERVICES, *(f"product:{key}" for key in PRODUCTS))
 

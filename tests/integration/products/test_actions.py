@@ -19,10 +19,11 @@ from chassis.pages import PageTokens
 from services.registry.actions import api as actions
 from services.registry.actions.forgotten import ForgottenActions
 from services.registry.products.client import ProductClient
-from tests.infra import eventually, free_port
+from tests.infra import eventually
 from tests.integration.products.stage import Running, Town, queue_of
 from tests.integration.registry.key_stage import Callers
 from tests.integration.registry.life import Life
+from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(180)
 SECONDS = 2.0

@@ -17,9 +17,10 @@ from services.registry.products.client import (
     ProductUnreachable,
 )
 from tenantry.stack.folder import PRODUCTS
-from tests.infra import eventually, free_port
+from tests.infra import eventually
 from tests.integration.bff.stage import nowhere
 from tests.integration.products.stage import Running, Town, queue_of
+from tests.ports import free_port
 
 GUARDED = (
     ("GET", "/v1/usage"),

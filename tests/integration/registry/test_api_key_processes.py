@@ -19,10 +19,11 @@ import pytest
 
 from chassis.bus import Bus
 from chassis.outgoing import http_client
-from tests.infra import ServiceDsns, TestNats, eventually, free_port
+from tests.infra import ServiceDsns, TestNats, eventually
 from tests.integration.bff.stage import Issuer, Process, answers, nowhere
 from tests.integration.registry.key_stage import ISSUED, PEPPER, VERIFY
 from tests.integration.registry.life import BEGAN, Life
+from tests.ports import free_port
 
 TABLES = """
 select c.relname from pg_class c

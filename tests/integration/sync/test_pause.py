@@ -20,12 +20,13 @@ from chassis.clock import ManualClock
 from chassis.db import Database
 from chassis.outgoing import http_client
 from services.registry.keeper import Keeper
-from tests.infra import ServiceDsns, TestNats, eventually, free_port
+from tests.infra import ServiceDsns, TestNats, eventually
 from tests.integration.bff.stage import Process, answers
 from tests.integration.registry.life import Life
 from tests.integration.registry.switching import set_flag
 from tests.integration.sync.desk import CURSOR_KEY, Desk, good, put
 from tests.integration.sync.issuer import Issuer
+from tests.ports import free_port
 
 FLAG = "sync_handshake_paused"
 
