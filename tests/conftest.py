@@ -25,8 +25,8 @@ from tests.shell import CHECKOUT, Shell
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 MEMORY_BYTES = 4 << 30
-APART = {"node", "browser", "mongo", "tiles"}
-"""Marks of tests that need another toolchain; each has a target of its own."""
+APART = {"long", "node", "browser", "mongo", "tiles"}
+"""Marks of tests that take long or need another toolchain; each has a target of its own."""
 
 
 os.environ["COLUMNS"] = (

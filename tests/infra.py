@@ -87,7 +87,9 @@ class TestPostgres:
         )
 
     async def make_template(self) -> None:
-        """A migrated database that tests are cloned from."""
+        """A migrated database that tests are cloned from. Logging in costs less here than it may cost who guesses."""
+        await self.execute("postgres", "alter system set scram_iterations = 1")
+        await self.execute("postgres", "select pg_reload_conf()")
         await self.execute("postgres", f"create database {TEMPLATE}")
         await provision_postgres(self.place.admin_dsn, self.dsn("postgres", TEMPLATE), PASSWORDS)
         await migrate_all({service: self.dsn(f"{service}_migrator", TEMPLATE) for service in SERVICES})
@@ -96,7 +98,7 @@ class TestPostgres:
         """A fresh database; its name."""
         self.databases += 1
         name = f"test_{self.databases}"
-        await self.execute("postgres", f"create database {name} template {TEMPLATE}")
+        await self.execute("postgres", f"create database {name} template {TEMPLATE} strategy file_copy")
         return name
 
     async def drop(self, name: str) -> None:
@@ -173,7 +175,7 @@ class TestNats:
     async def close(self) -> None:
         for bus in self.buses:
             await bus.close()
-        await self.server.stop()
+        self.server.kill()
 
 
 @dataclass

@@ -97,6 +97,7 @@ async def check_every_tree(connection: asyncpg.Connection) -> None:
         assert len(notes) > 0
 
 
+@pytest.mark.long
 async def test_kills_of_sequencer_database_and_broker_lose_no_leaf_and_double_none(world: AuditWorld) -> None:
     def active() -> str:
         """Both are killed in turn; whichever leads, it dies at full ingest."""
@@ -118,6 +119,7 @@ async def test_kills_of_sequencer_database_and_broker_lose_no_leaf_and_double_no
     )
 
 
+@pytest.mark.long
 async def test_of_two_sequencers_one_appends_and_the_other_takes_over(world: AuditWorld) -> None:
     async def log_of(name: str) -> str:
         path = world.logs / f"{name}.log"

@@ -71,6 +71,7 @@ def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
         yield asyncio.run(gather_callers(Stack(folder), tmp_path_factory.mktemp("desktop")))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize(
     "examples", [5, pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])]

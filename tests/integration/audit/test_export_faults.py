@@ -44,6 +44,7 @@ async def many(log: Log, tenant: UUID) -> None:
         await log.append([numbered(n, tenant=tenant) for n in range(first, first + 1000)], NOW)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("phase", ["waiting", "reading", "drawing", "packing"])
 async def test_a_writer_that_is_killed_begins_again_and_leaves_nothing_half(
     audit: httpx.AsyncClient,
@@ -87,6 +88,7 @@ async def test_a_writer_that_is_killed_begins_again_and_leaves_nothing_half(
     assert len(await log.said("audit.export.ready.v1")) == 1
 
 
+@pytest.mark.long
 async def test_one_export_of_a_tenant_is_written_at_a_time_and_few_of_all(
     audit: httpx.AsyncClient, issuer: TestIssuer, log: Log
 ) -> None:

@@ -16,7 +16,7 @@ from tests.integration.audit.stage import Log
 from tests.integration.audit.test_export_faults import NOW, queued, told_of
 from tests.integration.chassis.numbered_events import numbered
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.long]
 FEW, MANY = 2_000, 50_000
 LARGEST = 220 << 20
 """Python and its libraries take some 70 MB of it, the pages of a whole volume of the PDF most of the rest."""

@@ -1,6 +1,7 @@
 """A reader that does not keep up: it costs bounded memory, delays nobody, is let go, and misses nothing."""
 
 import httpx
+import pytest
 
 from chassis.db import Database
 from tests.integration.bff.conftest import NewDesk
@@ -24,6 +25,7 @@ async def fall_behind(slow: Line, quick: Line, database: Database, desk_tenant: 
     return said
 
 
+@pytest.mark.long
 async def test_a_slow_reader_is_let_go_and_gets_all_after_coming_back(
     small: Bff, http: httpx.AsyncClient, new_desk: NewDesk, bff_data: Database
 ) -> None:

@@ -15,7 +15,7 @@ from tests.integration.bff.stage import Bff
 from tests.integration.locks.conftest import NewDesk
 from tests.integration.locks.town import Town, ask, asked
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("locks")]
+pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("locks"), pytest.mark.long]
 BEFORE = ("taken", "proven")
 AFTER = ("receipted", "sending", "answered", "ended")
 

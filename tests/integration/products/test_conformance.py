@@ -201,6 +201,7 @@ async def asked(town: Town, registry: str, method: str, key: str = "notetaker", 
     return await town.http.request(method, f"{registry}/v1/products/{key}/conformance", headers=operator)
 
 
+@pytest.mark.long
 async def test_two_registries_say_a_flip_once_and_an_operator_probes_at_will(
     whole_town: Town, admin: asyncpg.Connection
 ) -> None:

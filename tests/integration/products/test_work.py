@@ -43,6 +43,7 @@ async def counted(life: Life, tenant_id: UUID) -> dict[tuple[str, str], int]:
     return {(row["product_key"], row["metric"]): row["quantity"] for row in found}
 
 
+@pytest.mark.long
 async def test_every_piece_of_work_counts_exactly_once_while_the_product_is_killed_and_answers_are_lost(
     whole_town: Town, life: Life, tenant_id: UUID
 ) -> None:

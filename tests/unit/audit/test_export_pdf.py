@@ -82,6 +82,7 @@ def test_long_text_is_broken_and_cut_and_foreign_letters_are_named() -> None:
     assert letters.shown(count(12345, "fr")) == "12\u00a0345"
 
 
+@pytest.mark.long
 def test_memory_stays_bounded_over_ten_thousand_rows(tmp_path: Path) -> None:
     tracemalloc.start()
     Volume(tmp_path / "a.pdf", "en", "Audit").write(COVER, rows(10_000))
