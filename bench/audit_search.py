@@ -40,8 +40,8 @@ select made.*, sha256('\\x00'::bytea || made.entry) from (
     select ('00000000-0000-7000-8000-' || lpad(to_hex(n % $3), 12, '0'))::uuid as tenant_id,
            n / $3 as leaf_index,
            ('019b0000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid as record_id,
-           $4::timestamptz + n * ($5::timestamptz - $4::timestamptz) / $6 as received_at,
-           $4::timestamptz + n * ($5::timestamptz - $4::timestamptz) / $6 as happened_at,
+           $4::timestamptz + ($5::timestamptz - $4::timestamptz) * (n / $6::float8) as received_at,
+           $4::timestamptz + ($5::timestamptz - $4::timestamptz) * (n / $6::float8) as happened_at,
            'standard',
            (array['booking', 'invoice', 'door', 'shift'])[1 + n % 4] || '.'
                || (array['created', 'updated', 'viewed', 'deleted'])[1 + n / 4 % 4] as action,

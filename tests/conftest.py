@@ -15,6 +15,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import structlog
+from hypothesis import settings
 
 from chassis.bus import Bus
 from chassis.db import Database
@@ -33,6 +34,10 @@ os.environ["COLUMNS"] = (
     "200"  # pytest-xdist makes its workers narrow, in which the command line's tables break
 )
 pytest.register_assert_rewrite("tests.streams.suite")
+
+# How long an example takes says what else runs on the machine.
+settings.register_profile("tenantry", deadline=None)
+settings.load_profile("tenantry")
 
 # Tracebacks with all locals and colours take up to a second each.
 structlog.configure(

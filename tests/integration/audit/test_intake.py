@@ -61,7 +61,7 @@ async def test_posts_at_once_become_dense_leaves(audit: httpx.AsyncClient, token
     assert [row["leaf_index"] for row in rows] == list(range(len(rows)))
 
 
-BROKEN = [
+BROKEN: list[tuple[dict[str, Any], str, str]] = [
     ({"colour": "red"}, "/colour", "extra_forbidden"),
     ({"actor": {"id": "a", "displayName": "x"}}, "/actor/displayName", "extra_forbidden"),
     ({"target": {"name": "x"}}, "/target/id", "missing"),
@@ -80,20 +80,21 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("change", "pointer", "code"), BROKEN)
 async def test_what_is_refused_is_pointed_at_and_nothing_of_its_bulk_is_written(
-    audit: httpx.AsyncClient, token: str, log: Log, change: dict[str, Any], pointer: str, code: str
+    audit: httpx.AsyncClient, token: str, log: Log, subtests: pytest.Subtests
 ) -> None:
-    for path, body, before in (
-        ("event", event(**change), ""),
-        ("event/bulk", {"events": [event(), event(**change)]}, "/events/1"),
-    ):
-        answer = await post(audit, token, body, path)
-        assert answer.status_code == 422, answer.text
-        assert answer.headers["content-type"] == "application/problem+json"
-        [fault] = answer.json()["errors"]
-        assert (fault["pointer"].rstrip("/"), fault["code"]) == ((before + pointer).rstrip("/"), code)
-    assert await posted(log) == []
+    for change, pointer, code in BROKEN:
+        for path, body, before in (
+            ("event", event(**change), ""),
+            ("event/bulk", {"events": [event(), event(**change)]}, "/events/1"),
+        ):
+            with subtests.test(path, pointer=pointer, code=code):
+                answer = await post(audit, token, body, path)
+                assert answer.status_code == 422, answer.text
+                assert answer.headers["content-type"] == "application/problem+json"
+                [fault] = answer.json()["errors"]
+                assert (fault["pointer"].rstrip("/"), fault["code"]) == ((before + pointer).rstrip("/"), code)
+                assert await posted(log) == []
 
 
 async def test_a_bulk_has_a_limit(audit: httpx.AsyncClient, token: str, log: Log) -> None:

@@ -98,26 +98,27 @@ async def test_pages_follow_each_other_and_are_bound_to_their_filter(
     assert totals == [{"count": 5, "is_capped": False}, None, None]
 
 
-@pytest.mark.parametrize(
-    ("asked", "pointer"),
-    [
-        ({"colour": "red"}, "/colour"),
-        ({"network": "300.0.0.0/8"}, "/network"),
-        ({"network": 7}, "/network"),
-        ({"crud": "x"}, "/crud"),
-        ({"received_from": 5}, "/received_from"),
-        ({"page_size": 201}, "/page_size"),
-        ({"page_size": True}, "/page_size"),
-        ({"is_failure": "no"}, "/is_failure"),
-        ({"fields": {str(number): "x" for number in range(6)}}, "/fields"),
-    ],
-)
+BROKEN: list[tuple[dict[str, Any], str]] = [
+    ({"colour": "red"}, "/colour"),
+    ({"network": "300.0.0.0/8"}, "/network"),
+    ({"network": 7}, "/network"),
+    ({"crud": "x"}, "/crud"),
+    ({"received_from": 5}, "/received_from"),
+    ({"page_size": 201}, "/page_size"),
+    ({"page_size": True}, "/page_size"),
+    ({"is_failure": "no"}, "/is_failure"),
+    ({"fields": {str(number): "x" for number in range(6)}}, "/fields"),
+]
+
+
 async def test_broken_filters_are_pointed_at(
-    filled: httpx.AsyncClient, issuer: TestIssuer, asked: dict[str, Any], pointer: str
+    filled: httpx.AsyncClient, issuer: TestIssuer, subtests: pytest.Subtests
 ) -> None:
-    refused = await ask(filled, issuer.member(TENANT), **asked)
-    assert refused.status_code == 422
-    assert refused.json()["errors"][0]["pointer"] == pointer
+    for asked, pointer in BROKEN:
+        with subtests.test(pointer, asked=asked):
+            refused = await ask(filled, issuer.member(TENANT), **asked)
+            assert refused.status_code == 422
+            assert refused.json()["errors"][0]["pointer"] == pointer
 
 
 async def test_our_own_staff_says_why_also_where_the_log_is_read_in_its_order(

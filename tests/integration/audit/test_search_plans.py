@@ -14,6 +14,7 @@ from services.audit.records.search.filters import Filter
 from services.audit.records.search.postgres import PRODUCTS, query
 from tests.infra import ServiceDsns
 
+pytestmark = pytest.mark.long
 ROWS = 60_000
 TENANT = "00000000-0000-7000-8000-000000000003"
 LAST_MONTH = END - timedelta(days=31)

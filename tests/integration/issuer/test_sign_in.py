@@ -74,34 +74,34 @@ async def test_an_expired_code_is_refused(visitor: Visitor, settings: IssuerSett
     assert_refused(await visitor.redeem(code), "invalid_grant")
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"code_challenge_method": "plain"},
-        {"code_challenge_method": None},
-        {"code_challenge": None},
-        {"code_challenge": "é" * 43},
-        {"code_challenge": "short"},
-        {"client_id": "stranger"},
-        {"response_type": "token"},
-        {"redirect_uri": "https://evil.example/"},
-        {"redirect_uri": "http://evil.example\\@127.0.0.1/"},
-        {"redirect_uri": "http://evil.example@127.0.0.1/"},
-        {"redirect_uri": "http://127.0.0.1.evil.example/"},
-        {"redirect_uri": "http://[::1"},
-        {"redirect_uri": f"{REDIRECT}#fragment"},
-        {"redirect_uri": None},
-    ],
-    ids=str,
-)
-async def test_a_wrong_request_sends_nobody_anywhere(visitor: Visitor, wrong: dict[str, Any]) -> None:
-    for answer in (
-        await visitor.http.get("/authorize", params=visitor.question(**wrong)),
-        await visitor.submit(**wrong),
-    ):
-        assert answer.status_code == 400
-        assert next(iter(wrong)).removesuffix("_method") in answer.text
-        assert "location" not in answer.headers
+WRONG: list[dict[str, Any]] = [
+    {"code_challenge_method": "plain"},
+    {"code_challenge_method": None},
+    {"code_challenge": None},
+    {"code_challenge": "é" * 43},
+    {"code_challenge": "short"},
+    {"client_id": "stranger"},
+    {"response_type": "token"},
+    {"redirect_uri": "https://evil.example/"},
+    {"redirect_uri": "http://evil.example\\@127.0.0.1/"},
+    {"redirect_uri": "http://evil.example@127.0.0.1/"},
+    {"redirect_uri": "http://127.0.0.1.evil.example/"},
+    {"redirect_uri": "http://[::1"},
+    {"redirect_uri": f"{REDIRECT}#fragment"},
+    {"redirect_uri": None},
+]
+
+
+async def test_a_wrong_request_sends_nobody_anywhere(visitor: Visitor, subtests: pytest.Subtests) -> None:
+    for wrong in WRONG:
+        for answer in (
+            await visitor.http.get("/authorize", params=visitor.question(**wrong)),
+            await visitor.submit(**wrong),
+        ):
+            with subtests.test(str(wrong), url=str(answer.request.url.path)):
+                assert answer.status_code == 400
+                assert next(iter(wrong)).removesuffix("_method") in answer.text
+                assert "location" not in answer.headers
 
 
 async def test_wrong_details_show_the_page_again(visitor: Visitor) -> None:

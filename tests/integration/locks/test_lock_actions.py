@@ -150,6 +150,7 @@ async def test_the_flag_of_operators_halts_too(
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("how", "state", "code"),
     [

@@ -255,6 +255,7 @@ async def test_an_action_whose_end_cannot_be_written_is_put_off_and_later_ones_a
     assert {one["state"] for one in await office.asked()} == {"unknown"}
 
 
+@pytest.mark.long
 async def test_a_registry_that_is_killed_in_the_middle_leaves_unknown_and_no_second_call(
     whole_town: Town, life: Life, tenant_id: UUID, admin: asyncpg.Connection
 ) -> None:

@@ -27,7 +27,7 @@ from tests.integration.bff.stage import nowhere
 from tests.integration.products.stage import Running, Town
 from tests.integration.registry.life import Life
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.long]
 EVERY = 300.0
 SAID = "select payload from registry.outbox where subject = 'registry.product.conformance_changed.v1' order by id"
 CONNECT = "update registry.product set manifest = manifest || jsonb_build_object('api_base', $2::text) where key = $1"
@@ -201,7 +201,6 @@ async def asked(town: Town, registry: str, method: str, key: str = "notetaker", 
     return await town.http.request(method, f"{registry}/v1/products/{key}/conformance", headers=operator)
 
 
-@pytest.mark.long
 async def test_two_registries_say_a_flip_once_and_an_operator_probes_at_will(
     whole_town: Town, admin: asyncpg.Connection
 ) -> None:
