@@ -8,6 +8,10 @@ from pathlib import Path
 from contracts.subjects import SERVICES
 from deploy.nats.permissions import OPS, permissions_of
 
+MOST_STORED = "64GB"
+"""More than all streams may ever take together. Unsaid it is three quarters of what is free when the server starts, and on a
+disk with little left no stream can be made, however small it would stay."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listen:
@@ -49,7 +53,8 @@ def configuration(listen: Listen, public_keys: Mapping[str, str]) -> str:
         # The newer form of acknowledgement subjects breaks ordered consumers and watches of nats-py.
         "feature_flags { js_ack_fc_v2: false }",
         # Every acknowledged message is on the disk; atomic batches make it affordable.
-        f"jetstream {{ store_dir: {json.dumps(str(listen.store))}, sync_interval: always, max_buffered_msgs: 20000 }}",
+        f"jetstream {{ store_dir: {json.dumps(str(listen.store))}, max_file_store: {MOST_STORED},"
+        " sync_interval: always, max_buffered_msgs: 20000 }",
         f"accounts {{ TENANTRY {{ jetstream: enabled, users: {json.dumps(users)} }} }}",
     ]
     if listen.cluster:

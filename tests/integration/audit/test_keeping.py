@@ -185,16 +185,29 @@ async def test_a_hold_that_is_being_placed_is_waited_for(old: OldMonths, tenant:
     async with old.log.database.worker() as tx:
         await holds.place(tx, tenant, Hold(reason="in time"), "lawyer-1", NOW)
         dropping = asyncio.create_task(old.drop(MARCH))
-        await wait_for_lock(old.log.admin)
+        await wait_for_lock(old.log.admin, "advisory")
     assert await dropping == "held"
 
 
-async def wait_for_lock(admin: asyncpg.Connection) -> None:
+async def wait_for_lock(admin: asyncpg.Connection, kind: str) -> None:
     async with asyncio.timeout(15):
         while not await admin.fetchval(
-            "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+            "select count(*) from pg_locks where locktype = $1 and not granted", kind
         ):
             await asyncio.sleep(0.01)
+
+
+async def test_who_reads_while_a_month_is_dropped_reads_on(old: OldMonths, tenant: UUID) -> None:
+    """A drop that had the month and waited for its parent would wait for a reader who waits for the month."""
+    old.clock.advance(-timedelta(days=150))
+    await old.keeper.keep()
+    old.clock.advance(timedelta(days=150))
+    async with old.log.database.reading(tenant) as tx:
+        assert await tx.fetchval("select count(*) from audit_event where received_at > $1", APRIL) == 302
+        dropping = asyncio.create_task(old.drop(MARCH))
+        await wait_for_lock(old.log.admin, "relation")
+        assert await tx.fetchval("select count(*) from audit_event where tenant_id = $1", tenant) == 1_002
+    assert await dropping == 700
 
 
 FORBIDDEN = [

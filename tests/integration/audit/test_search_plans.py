@@ -1,17 +1,26 @@
 """Searches use their indexes; months that have not ended carry none of words."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import orjson
 import pytest
 
 from bench.audit_search import BEGIN, END, load
+from chassis.db import Database
 from services.audit.records.search.filters import Filter
-from services.audit.records.search.postgres import PRODUCTS, query
+from services.audit.records.search.postgres import (
+    PRODUCTS,
+    Conditions,
+    PostgresSearch,
+    among_latest,
+    looked_up,
+    stretches,
+)
 from tests.infra import ServiceDsns
 
 pytestmark = pytest.mark.long
@@ -36,12 +45,16 @@ def nodes(plan: Any) -> list[dict[str, Any]]:
 
 
 async def explained(admin: asyncpg.Connection, wanted: Filter) -> list[dict[str, Any]]:
-    """The nodes of the plan of a page of fifty."""
+    """The nodes of the plan by which the rare ones are looked up in all of the log."""
     products = [row["product"] for row in await admin.fetch(PRODUCTS, TENANT)] if wanted.action else None
-    sql, values = query(TENANT, wanted, products)  # type: ignore[arg-type]  # asyncpg reads a text too
-    page = f"select leaf_index {sql} order by received_at desc, leaf_index desc limit 51"
-    told = await admin.fetchval(f"explain (format json, verbose) {page}", *values)
-    return nodes(orjson.loads(told)[0]["Plan"])
+    sql, values = looked_up(TENANT, wanted, products, None, None, None, 51)  # type: ignore[arg-type]  # asyncpg reads a text too
+    return await plan_of(admin, sql, values)
+
+
+async def plan_of(admin: asyncpg.Connection, sql: str, values: list[Any]) -> list[dict[str, Any]]:
+    return nodes(
+        orjson.loads(await admin.fetchval(f"explain (format json, verbose) {sql}", *values))[0]["Plan"]
+    )
 
 
 BY_INDEX: list[tuple[Filter, str]] = [
@@ -52,7 +65,9 @@ BY_INDEX: list[tuple[Filter, str]] = [
     (Filter(text="word4711", received_to=LAST_MONTH), "_text "),
     (Filter(fields=(("room", "17"),), actor="u-77", received_to=LAST_MONTH), "actor_id"),
     (Filter(received_from=BEGIN + timedelta(days=40), received_to=BEGIN + timedelta(days=41)), "received_at"),
-    (Filter(network=ip_network("203.0.7.0/24"), received_to=LAST_MONTH), "_network "),
+    (Filter(network=ip_network("203.0.7.0/24")), "network"),
+    (Filter(crud="d"), "crud"),
+    (Filter(project_id="north"), "project_id"),
 ]
 
 
@@ -71,13 +86,66 @@ async def test_a_range_of_time_looks_at_its_months_only(filled: asyncpg.Connecti
     assert {node["Relation Name"] for node in plan if "Relation Name" in node} == {"audit_event_202701"}
 
 
+async def test_the_latest_records_are_read_in_the_order_of_time(filled: asyncpg.Connection) -> None:
+    """However often the planner thinks that something occurs: no bitmap of all that match is made first."""
+    for wanted in (Filter(), Filter(text="paiements", received_to=LAST_MONTH), Filter(crud="d")):
+        sql, values = among_latest(TENANT, wanted, None, 300, 51)  # type: ignore[arg-type]
+        plan = await plan_of(filled, sql, values)
+        assert "Bitmap Heap Scan" not in {node["Node Type"] for node in plan}, wanted
+
+
+ASKED = [
+    *(wanted for wanted, _ in BY_INDEX),
+    Filter(action="shift.*"),
+    Filter(action="door.deleted", is_failure=False),
+    Filter(
+        is_failure=True, received_from=BEGIN + timedelta(days=100), received_to=BEGIN + timedelta(days=300)
+    ),
+    Filter(network=ip_network("203.0.7.128/25")),
+    Filter(network=ip_network("203.0.0.0/16"), crud="c"),
+    Filter(text="paiements room", received_to=LAST_MONTH),
+    Filter(actor="nobody"),
+]
+
+
+@pytest.mark.parametrize("latest", [1, 400])
+async def test_pages_hold_all_that_match_and_nothing_else(
+    filled: asyncpg.Connection, database: Callable[[str], Awaitable[Database]], latest: int
+) -> None:
+    """However few of the latest records are looked through first: against one statement without any plan of ours."""
+    opened, tenant = await database("audit"), UUID(TENANT)
+    store = PostgresSearch(opened, latest=latest, latest_read=latest)
+    for wanted in ASKED:
+        conditions = Conditions(tenant, wanted)
+        sql = f"select leaf_index from audit.audit_event where {conditions.sql} order by leaf_index desc limit 200"  # noqa: S608  # constant pieces
+        expected = [row["leaf_index"] for row in await filled.fetch(sql, *conditions.values)]
+        found: list[int] = []
+        after: Any = None
+        while len(found) < 200:
+            async with opened.reading(tenant) as tx:
+                rows = await store.find(tx, tenant, wanted, after, 40)
+            found += [row["leaf_index"] for row in rows]
+            if len(rows) < 40:
+                break
+            after = rows[-1]["received_at"], rows[-1]["leaf_index"]
+        assert found == expected, wanted
+
+
+def test_stretches_of_time_leave_nothing_out() -> None:
+    found = list(stretches(END, None))
+    assert found[0][1] is None
+    assert found[-1][0] is None
+    assert [begin for begin, _ in found[:-1]] == [end for _, end in found[1:]]
+    assert list(stretches(END, END - timedelta(days=10))) == [(None, None)]
+
+
 async def test_words_and_fields_are_indexed_when_their_month_has_ended(filled: asyncpg.Connection) -> None:
     found = await filled.fetch(
-        "select tablename, indexname from pg_indexes where indexname ~ '_(text|fields|network)$' order by indexname"
+        "select tablename, indexname from pg_indexes where indexname ~ '_(text|fields)$' order by indexname"
     )
     months = {row["tablename"] for row in found}
     assert "audit_event_202612" in months
     assert "audit_event_202701" not in months
-    assert len(found) == 3 * len(months)
+    assert len(found) == 2 * len(months)
     again = await filled.fetchval("select index_closed_audit_months($1)", END.date())
     assert again == []

@@ -11,11 +11,11 @@ from services.audit.records.search.postgres import PostgresSearch
 from tests.integration.audit.searching import FOUND, OTHER, TENANT, Asking, fill
 
 
-@pytest.fixture
-async def asking(database: Callable[[str], Awaitable[Database]]) -> Asking:
+@pytest.fixture(params=[1, 2_000], ids=["by index", "among the latest"])
+async def asking(database: Callable[[str], Awaitable[Database]], request: pytest.FixtureRequest) -> Asking:
     opened = await database("audit")
     await fill(opened)
-    return Asking(opened, PostgresSearch(opened))
+    return Asking(opened, PostgresSearch(opened, latest=request.param, latest_read=request.param))
 
 
 async def test_each_filter_finds_what_it_names(asking: Asking) -> None:

@@ -1,9 +1,13 @@
 """Search in the table of the log itself.
 
-The SQL is put together of constant pieces: one statement with every condition optional would get one plan for all, and
-most filters need an index of their own. Values are parameters, always.
+What matches often is found among the latest records; what does not is rare, and an index leads to it. Which of both holds
+is not asked of the planner's estimates: the latest records are looked through first, and only what they do not fill is
+looked up, stretch of time after stretch. The SQL is put together of constant pieces, since most filters need an index of
+their own. Values are parameters, always.
 """
 
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +16,10 @@ from services.audit.records.search.filters import CAP, COLUMNS, Filter, Place, R
 from services.audit.records.search.store import queries
 
 TIME_LIMIT_MS = 8_000
-BOUNDED = "select set_config('plan_cache_mode', 'force_custom_plan', true), set_config('statement_timeout', $1, true)"
+BOUNDED = """
+select set_config('plan_cache_mode', 'force_custom_plan', true), set_config('statement_timeout', $1, true),
+       (select size from tree_head where tenant_id = $2) as size, now() as now
+"""
 TEXT = """words is not null and lexemes(words) @@ (plainto_tsquery('english', {0}) || plainto_tsquery('french', {0}))"""
 WORD = "record_id in (select record_id from blind_word where blind_word.tenant_id = $1 and blind_word.word = {0}::bytea)"
 PRODUCTS = """
@@ -25,7 +32,12 @@ with recursive known as (
 select product from known where product is not null limit 200
 """
 """The products of a tenant, each found by one step in the index: an action is looked up in it behind its product."""
-
+LATEST, LATEST_READ = 2_000, 300
+"""So many of the latest records are looked through; fewer where each one has to be read for its words or fields."""
+STRETCHES = (timedelta(days=31), timedelta(days=62), timedelta(days=186))
+"""Then what is rare is looked up in the latest month, in two more, in six more, and in all that is left."""
+NARROWEST = {4: 24, 6: 48}
+"""Bits of a network as it is kept."""
 
 AT = """
 where tenant_id = $1 and leaf_index = any ($2::bigint[]) and received_at between $3::timestamptz and $4::timestamptz
@@ -42,23 +54,24 @@ class PostgresSearch:
 
     name = "postgres"
 
-    def __init__(self, database: Database, *, time_limit_ms: int = TIME_LIMIT_MS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        time_limit_ms: int = TIME_LIMIT_MS,
+        latest: int = LATEST,
+        latest_read: int = LATEST_READ,
+    ) -> None:
         self._database = database
         self._time_limit = str(time_limit_ms)
+        self._latest = latest
+        self._latest_read = latest_read
 
     async def find(
         self, tx: ReadTx, tenant_id: UUID, wanted: Filter, after: Place | None, most: int
     ) -> list[Row]:
         async with self._database.platform_reading() as finding:
-            sql, values = await self._prepared(finding, tenant_id, wanted)
-            if after is not None:
-                values += after
-                here, leaf = len(values) - 1, len(values)
-                sql += f" and (received_at, leaf_index) < (${here}::timestamptz, ${leaf}::bigint)"
-            places = await finding.fetch(
-                f"select leaf_index, received_at {sql} order by received_at desc, leaf_index desc limit {int(most)}",
-                *values,
-            )
+            places = await self._places(finding, tenant_id, wanted, after, most)
         if not places:
             return []
         leaves = [place["leaf_index"] for place in places]
@@ -71,10 +84,31 @@ class PostgresSearch:
         )
         return [dict(row) for row in rows]
 
+    async def _places(
+        self, finding: ReadTx, tenant_id: UUID, wanted: Filter, after: Place | None, most: int
+    ) -> list[Any]:
+        log: Any = await finding.fetchrow(BOUNDED, self._time_limit, tenant_id)
+        looked = self._latest_read if wanted.text or wanted.fields else self._latest
+        sql, values = among_latest(tenant_id, wanted, after, looked, most)
+        latest = await finding.fetch(sql, *values)
+        if len(latest) == most or (log["size"] is not None and log["size"] <= looked):
+            return latest
+        products = await self._products(finding, tenant_id, wanted)
+        newest = min([log["now"], *(time for time in (wanted.received_to, after and after[0]) if time)])
+        found: list[Any] = []
+        for begin, end in stretches(newest, wanted.received_from):
+            sql, values = looked_up(tenant_id, wanted, products, after, begin, end, most - len(found))
+            found += await finding.fetch(sql, *values)
+            if len(found) == most:
+                break
+        return found
+
     async def count(self, tx: ReadTx, tenant_id: UUID, wanted: Filter) -> int:  # noqa: ARG002  # see above
         async with self._database.platform_reading() as finding:
-            sql, values = await self._prepared(finding, tenant_id, wanted)
-            counting = f"select count(*) from (select 1 {sql} limit {CAP + 1}) found"  # noqa: S608  # constant pieces
+            await finding.fetchrow(BOUNDED, self._time_limit, tenant_id)
+            conditions = Conditions(tenant_id, wanted, await self._products(finding, tenant_id, wanted))
+            sql, values = conditions.sql, conditions.values
+            counting = f"select count(*) from (select 1 from audit_event where {sql} limit {CAP + 1}) found"  # noqa: S608  # constant pieces
             counted: int = await finding.fetchval(counting, *values)
         return counted
 
@@ -88,48 +122,125 @@ class PostgresSearch:
     async def forget(self, tenant_id: UUID) -> None:
         """There is nothing beside the log that could be built anew."""
 
-    async def _prepared(self, finding: ReadTx, tenant_id: UUID, wanted: Filter) -> tuple[str, list[Any]]:
-        await finding.fetchrow(BOUNDED, self._time_limit)
-        products = None
-        if wanted.action is not None and wanted.product is None:
-            products = [row["product"] for row in await finding.fetch(PRODUCTS, tenant_id)]
-        return query(tenant_id, wanted, products)
+    async def _products(self, finding: ReadTx, tenant_id: UUID, wanted: Filter) -> list[str] | None:
+        if wanted.action is None or wanted.product is not None:
+            return None
+        return [row["product"] for row in await finding.fetch(PRODUCTS, tenant_id)]
 
 
-def query(tenant_id: UUID, wanted: Filter, products: list[str] | None) -> tuple[str, list[Any]]:
-    """`from … where …` and its parameters. `products`: all of the tenant, where an action is asked for without one."""
-    values: list[Any] = [tenant_id]
-    conditions = ["tenant_id = $1"]
+class Conditions:
+    """What must hold of a row, with its parameters. `of` is the part that is about the tenant and time alone."""
 
-    def add(condition: str, value: Any) -> None:
+    def __init__(self, tenant_id: UUID, wanted: Filter, products: list[str] | None = None) -> None:
+        self.values: list[Any] = [tenant_id]
+        self._conditions = ["tenant_id = $1"]
+        self.add("received_at >= {}::timestamptz", wanted.received_from)
+        self.add("received_at < {}::timestamptz", wanted.received_to)
+        self._of = len(self._conditions)
+        self._ask(wanted, products)
+
+    @property
+    def of(self) -> str:
+        return " and ".join(self._conditions[: self._of])
+
+    @property
+    def asked(self) -> str:
+        return " and ".join(self._conditions[self._of :]) or "true"
+
+    @property
+    def sql(self) -> str:
+        return " and ".join(self._conditions)
+
+    def add(self, condition: str, value: Any) -> None:
         if value is not None:
-            values.append(value)
-            conditions.append(condition.format(f"${len(values)}"))
+            self.values.append(value)
+            self._conditions.append(condition.format(f"${len(self.values)}"))
 
-    add("received_at >= {}::timestamptz", wanted.received_from)
-    add("received_at < {}::timestamptz", wanted.received_to)
-    add("record_id = {}::uuid", wanted.record_id)
-    add("product = {}::text", wanted.product)
-    add("(product is null or product = any ({}::text[]))", products)
-    add("project_id = {}::text", wanted.project_id)
-    add("actor_id = {}::text", wanted.actor)
-    add("on_behalf_of = {}::text", wanted.on_behalf_of)
-    if wanted.prefix is None:
-        add("action = {}::text", wanted.action)
-    elif wanted.prefix:
-        add("action like {}::text", like(wanted.prefix))
-    add("crud = {}::text", wanted.crud)
-    add("target_id = {}::text", wanted.target)
-    if wanted.is_failure is not None:
-        conditions.append("is_failure" if wanted.is_failure else "not is_failure")
-    add("network && {}::text::inet", None if wanted.network is None else str(wanted.network))
-    add("happened_at >= {}::timestamptz", wanted.happened_from)
-    add("happened_at < {}::timestamptz", wanted.happened_to)
-    add(TEXT, wanted.text)
-    add(WORD, wanted.word)
-    pairs = [{"key": key, "value": value} for key, value in wanted.fields]
-    add("posted_fields(entry) @> {}::jsonb", pairs or None)
-    return f"from audit_event where {' and '.join(conditions)}", values
+    def _ask(self, wanted: Filter, products: list[str] | None) -> None:
+        self.add("record_id = {}::uuid", wanted.record_id)
+        self.add("product = {}::text", wanted.product)
+        self.add("(product is null or product = any ({}::text[]))", products)
+        self.add("project_id = {}::text", wanted.project_id)
+        self.add("actor_id = {}::text", wanted.actor)
+        self.add("on_behalf_of = {}::text", wanted.on_behalf_of)
+        if wanted.prefix is None:
+            self.add("action = {}::text", wanted.action)
+        elif wanted.prefix:
+            self.add("action like {}::text", like(wanted.prefix))
+        self.add("crud = {}::text", wanted.crud)
+        self.add("target_id = {}::text", wanted.target)
+        if wanted.is_failure is not None:
+            self._conditions.append("is_failure" if wanted.is_failure else "not is_failure")
+        if (network := wanted.network) is not None:
+            kept = min(network.prefixlen, NARROWEST[network.version])
+            self.add("network <<= {}::text::inet", str(network.supernet(new_prefix=kept)))
+        self.add("happened_at >= {}::timestamptz", wanted.happened_from)
+        self.add("happened_at < {}::timestamptz", wanted.happened_to)
+        self.add(TEXT, wanted.text)
+        self.add(WORD, wanted.word)
+        pairs = [{"key": key, "value": value} for key, value in wanted.fields]
+        self.add("posted_fields(entry) @> {}::jsonb", pairs or None)
+
+
+def before(after: Place | None, conditions: Conditions) -> str:
+    """The condition of being beyond a page's last row."""
+    if after is None:
+        return ""
+    conditions.values += after
+    here = len(conditions.values)
+    return f" and (received_at, leaf_index) < (${here - 1}::timestamptz, ${here}::bigint)"
+
+
+def among_latest(
+    tenant_id: UUID, wanted: Filter, after: Place | None, looked: int, most: int
+) -> tuple[str, list[Any]]:
+    """Statement and parameters that look through so many of the latest records."""
+    conditions = Conditions(tenant_id, wanted)
+    beyond = before(after, conditions)
+    sql = f"""
+        select leaf_index, received_at from (
+            select * from audit_event where {conditions.of}{beyond}
+            order by received_at desc, leaf_index desc limit {int(looked)}
+        ) latest where {conditions.asked} order by received_at desc, leaf_index desc limit {int(most)}
+    """  # noqa: S608  # constant pieces
+    return sql, conditions.values
+
+
+def looked_up(
+    tenant_id: UUID,
+    wanted: Filter,
+    products: list[str] | None,
+    after: Place | None,
+    begin: datetime | None,
+    end: datetime | None,
+    most: int,
+) -> tuple[str, list[Any]]:
+    """Statement and parameters that find all of a stretch of time by an index, then the latest of them.
+
+    `offset 0` keeps the planner from going through the stretch in the order of time, in hope of an early end.
+    """
+    conditions = Conditions(tenant_id, wanted, products)
+    conditions.add("received_at >= {}::timestamptz", begin)
+    conditions.add("received_at < {}::timestamptz", end)
+    beyond = before(after, conditions)
+    sql = f"""
+        select leaf_index, received_at from (
+            select leaf_index, received_at from audit_event where {conditions.sql}{beyond} offset 0
+        ) found order by received_at desc, leaf_index desc limit {int(most)}
+    """  # noqa: S608  # constant pieces
+    return sql, conditions.values
+
+
+def stretches(newest: datetime, oldest: datetime | None) -> Iterator[tuple[datetime | None, datetime | None]]:
+    """Stretches of time (from, to) from the latest backwards that leave nothing out; the last has no beginning."""
+    end: datetime | None = None
+    for stretch in STRETCHES:
+        begin = (end or newest) - stretch
+        if oldest is not None and begin <= oldest:
+            break
+        yield begin, end
+        end = begin
+    yield None, end
 
 
 def like(prefix: str) -> str:
