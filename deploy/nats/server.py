@@ -9,8 +9,8 @@ from contracts.subjects import SERVICES
 from deploy.nats.permissions import OPS, permissions_of
 
 MOST_STORED = "64GB"
-"""More than all streams may ever take together. Unsaid it is three quarters of what is free when the server starts, and on a
-disk with little left no stream can be made, however small it would stay."""
+"""More than all streams may ever take together. Unsaid it is three quarters of what is free when the server starts, and on
+a disk with little left no stream can be made, however small it would stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,13 @@ def configuration(listen: Listen, public_keys: Mapping[str, str]) -> str:
                 },
             }
         )
+    jetstream = [
+        f"store_dir: {json.dumps(str(listen.store))}",
+        f"max_file_store: {MOST_STORED}",
+        # Every acknowledged message is on the disk; atomic batches make it affordable.
+        "sync_interval: always",
+        "max_buffered_msgs: 20000",
+    ]
     parts = [
         f"server_name: {listen.name}",
         f"listen: {listen.host}:{listen.port}",
@@ -52,9 +59,7 @@ def configuration(listen: Listen, public_keys: Mapping[str, str]) -> str:
         "lame_duck_duration: 30s",
         # The newer form of acknowledgement subjects breaks ordered consumers and watches of nats-py.
         "feature_flags { js_ack_fc_v2: false }",
-        # Every acknowledged message is on the disk; atomic batches make it affordable.
-        f"jetstream {{ store_dir: {json.dumps(str(listen.store))}, max_file_store: {MOST_STORED},"
-        " sync_interval: always, max_buffered_msgs: 20000 }",
+        f"jetstream {{ {', '.join(jetstream)} }}",
         f"accounts {{ TENANTRY {{ jetstream: enabled, users: {json.dumps(users)} }} }}",
     ]
     if listen.cluster:
