@@ -16,8 +16,8 @@ from bench.sse.stalled import attach, tell
 RATE = 20
 """Events a second: those who are let in meanwhile hear them too, and deliveries are not the subject."""
 FULL = "at twice the limit"
-ATTACH_RATE = 500
-"""A second: what one core does beside its deliveries, with some left."""
+ATTACH_RATE = 250
+"""A second: what one core does beside its deliveries and nine times as many refusals, with some left."""
 FIRST = 10_000_000
 """Number of the first who comes too much."""
 CALLER = desk("@" * 20)

@@ -19,3 +19,13 @@ begin
     end loop;
     return done;
 end $$;
+
+do $$
+declare one text;
+begin
+    for one in select indexname from pg_indexes
+               where schemaname = current_schema() and indexname ~ '^audit_event_[0-9]{6}_(text|fields)$' loop
+        execute format('drop index %I', one);
+    end loop;
+end $$;
+drop function word_terms(uuid, text), field_terms(uuid, bytea), terms_of_words(uuid, tsvector), terms_of_pairs(uuid, jsonb);

@@ -20,7 +20,14 @@ BOUNDED = """
 select set_config('plan_cache_mode', 'force_custom_plan', true), set_config('statement_timeout', $1, true),
        (select size from tree_head where tenant_id = $2) as size, now() as now
 """
-TEXT = """words is not null and lexemes(words) @@ (plainto_tsquery('english', {0}) || plainto_tsquery('french', {0}))"""
+TEXT = "words is not null and lexemes(words) @@ (plainto_tsquery('english', {0}) || plainto_tsquery('french', {0}))"
+FIELDS = "posted_fields(entry) @> {0}::jsonb"
+TEXT_BY_INDEX = """
+words is not null and (
+    word_terms(tenant_id, words) @> terms_of_words($1, to_tsvector('english', {0}))
+    or word_terms(tenant_id, words) @> terms_of_words($1, to_tsvector('french', {0}))
+)"""
+FIELDS_BY_INDEX = "field_terms(tenant_id, entry) @> terms_of_pairs($1, {0}::jsonb)"
 WORD = "record_id in (select record_id from blind_word where blind_word.tenant_id = $1 and blind_word.word = {0}::bytea)"
 PRODUCTS = """
 with recursive known as (
@@ -106,7 +113,8 @@ class PostgresSearch:
     async def count(self, tx: ReadTx, tenant_id: UUID, wanted: Filter) -> int:  # noqa: ARG002  # see above
         async with self._database.platform_reading() as finding:
             await finding.fetchrow(BOUNDED, self._time_limit, tenant_id)
-            conditions = Conditions(tenant_id, wanted, await self._products(finding, tenant_id, wanted))
+            products = await self._products(finding, tenant_id, wanted)
+            conditions = Conditions(tenant_id, wanted, products, by_index=True)
             sql, values = conditions.sql, conditions.values
             counting = f"select count(*) from (select 1 from audit_event where {sql} limit {CAP + 1}) found"  # noqa: S608  # constant pieces
             counted: int = await finding.fetchval(counting, *values)
@@ -129,15 +137,20 @@ class PostgresSearch:
 
 
 class Conditions:
-    """What must hold of a row, with its parameters. `of` is the part that is about the tenant and time alone."""
+    """What must hold of a row, with its parameters. `of` is the part that is about the tenant and time alone.
 
-    def __init__(self, tenant_id: UUID, wanted: Filter, products: list[str] | None = None) -> None:
+    `by_index`: words and fields are asked for as the indexes of months that have ended know them.
+    """
+
+    def __init__(
+        self, tenant_id: UUID, wanted: Filter, products: list[str] | None = None, *, by_index: bool = False
+    ) -> None:
         self.values: list[Any] = [tenant_id]
         self._conditions = ["tenant_id = $1"]
         self.add("received_at >= {}::timestamptz", wanted.received_from)
         self.add("received_at < {}::timestamptz", wanted.received_to)
         self._of = len(self._conditions)
-        self._ask(wanted, products)
+        self._ask(wanted, products, by_index)
 
     @property
     def of(self) -> str:
@@ -156,7 +169,7 @@ class Conditions:
             self.values.append(value)
             self._conditions.append(condition.format(f"${len(self.values)}"))
 
-    def _ask(self, wanted: Filter, products: list[str] | None) -> None:
+    def _ask(self, wanted: Filter, products: list[str] | None, by_index: bool) -> None:
         self.add("record_id = {}::uuid", wanted.record_id)
         self.add("product = {}::text", wanted.product)
         self.add("(product is null or product = any ({}::text[]))", products)
@@ -176,10 +189,10 @@ class Conditions:
             self.add("network <<= {}::text::inet", str(network.supernet(new_prefix=kept)))
         self.add("happened_at >= {}::timestamptz", wanted.happened_from)
         self.add("happened_at < {}::timestamptz", wanted.happened_to)
-        self.add(TEXT, wanted.text)
+        self.add(TEXT_BY_INDEX if by_index else TEXT, wanted.text)
         self.add(WORD, wanted.word)
         pairs = [{"key": key, "value": value} for key, value in wanted.fields]
-        self.add("posted_fields(entry) @> {}::jsonb", pairs or None)
+        self.add(FIELDS_BY_INDEX if by_index else FIELDS, pairs or None)
 
 
 def before(after: Place | None, conditions: Conditions) -> str:
@@ -219,7 +232,7 @@ def looked_up(
 
     `offset 0` keeps the planner from going through the stretch in the order of time, in hope of an early end.
     """
-    conditions = Conditions(tenant_id, wanted, products)
+    conditions = Conditions(tenant_id, wanted, products, by_index=True)
     conditions.add("received_at >= {}::timestamptz", begin)
     conditions.add("received_at < {}::timestamptz", end)
     beyond = before(after, conditions)
