@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ def current_origin() -> Origin:
 
 def set_actor(actor_id: str, actor_type: str) -> None:
     """Name the actor of the origin in force, once it is known who is calling."""
-    _origin.set(replace(_origin.get(), actor_id=actor_id, actor_type=actor_type))
+    origin = _origin.get()
+    _origin.set(Origin(origin.correlation_id, origin.causation_id, actor_id, actor_type))
 
 
 @contextmanager

@@ -22,12 +22,14 @@ class Switches:
         self._watched = watched
         self._values: dict[tuple[str, UUID | None], Value] = {}
         """What was asked for since anything changed: every request of a desktop asks."""
+        self._floors: dict[UUID, dict[str, dict[str, Any]]] = {}
         self._keys: dict[str, set[str]] = {}
         """Scope (a tenant's id, or that of the platform) → its keys."""
         watched.on_change(self._note)
 
     def _note(self, key: str) -> None:
         self._values.clear()
+        self._floors.clear()
         keys = self._keys.setdefault(scope_of(key), set())
         if key in self._watched.known:
             keys.add(key)
@@ -66,7 +68,16 @@ class Switches:
         ]
 
     def floors(self, tenant_id: UUID) -> dict[str, dict[str, Any]]:
-        """`<platform>/<channel>` → floor; a tenant's own one stands for the platform's."""
+        """`<platform>/<channel>` → floor; a tenant's own one stands for the platform's. Not to be changed by the caller."""
+        known = self._floors.get(tenant_id)
+        if known is None:
+            known = self._floors_in_force(tenant_id)
+            if len(self._floors) >= MOST_VALUES:
+                self._floors.clear()
+            self._floors[tenant_id] = known
+        return known
+
+    def _floors_in_force(self, tenant_id: UUID) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for scope in (None, tenant_id):
             prefix = floors_of(scope)

@@ -4,6 +4,7 @@ Said once and not kept: where it is lost, a device has two streams until the old
 bandwidth and nothing else.
 """
 
+import asyncio
 from uuid import UUID
 
 import orjson
@@ -15,27 +16,40 @@ from services.bff.hub import Hub, Stream
 
 log = structlog.get_logger(__name__)
 SUBJECT = "rpc.bff.streams"
+GATHER_SECONDS = 0.005
+"""What a crowd opens is told together."""
+MOST_TOLD = 1_000
+"""Of one message, far below the largest that is taken."""
 
 
 class Evictions:
-    """A part of the runtime: hears the other processes until it is cancelled."""
+    """Tells the other processes which devices have a stream here now, and hears them."""
 
     def __init__(self, bus: Bus, hub: Hub) -> None:
         self._bus = bus
         self._hub = hub
+        self._told: list[tuple[UUID, UUID, int]] = []
+        self._telling: asyncio.Task[None] | None = None
 
     async def listen(self) -> None:
         """From now on, on this and every later connection."""
         await self._bus.listen(SUBJECT, self._hear)
 
-    async def tell(self, stream: Stream) -> None:
-        """The device has a stream here now."""
-        told = [str(stream.tenant_id), str(stream.device_id), stream.generation]
-        await self._bus.tell(SUBJECT, orjson.dumps(told))
+    def tell(self, stream: Stream) -> None:
+        """The device has a stream here now; heard everywhere in some milliseconds."""
+        self._told.append((stream.tenant_id, stream.device_id, stream.generation))
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().create_task(self._tell())
+
+    async def _tell(self) -> None:
+        await asyncio.sleep(GATHER_SECONDS)
+        told, self._told, self._telling = self._told, [], None
+        for first in range(0, len(told), MOST_TOLD):
+            await self._bus.tell(SUBJECT, orjson.dumps(told[first : first + MOST_TOLD], default=str))
 
     async def _hear(self, message: Msg) -> None:
         try:
-            tenant_id, device_id, generation = orjson.loads(message.data)
-            self._hub.evict(UUID(tenant_id), UUID(device_id), int(generation))
-        except ValueError:
+            for tenant_id, device_id, generation in orjson.loads(message.data):
+                self._hub.evict(UUID(tenant_id), UUID(device_id), int(generation))
+        except (ValueError, TypeError):
             log.warning("evictions.unreadable", data=message.data[:80])

@@ -240,7 +240,7 @@ class StreamProtocol(asyncio.Protocol):
         head = stream_head(self._streams.door.nonce())
         await self._streams.begin(stream, cursor, head, seen.epoch, self._answered)
         line.carry(stream)  # before anything is awaited: what the transport says next is the stream's
-        await self._streams.evictions.tell(stream)
+        self._streams.evictions.tell(stream)
 
     def _answered(self) -> None:
         self._opening.cancel()
