@@ -132,28 +132,33 @@ async def count(log: Log, kind: str) -> float:
 
 
 async def mix(log: Log, report: Report, searches: int) -> None:
-    """Every kind equally often, several at once; the first round only warms up."""
-    taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    counted: dict[str, list[float]] = {kind: [] for kind in KINDS}
-
-    async def one(number: int) -> None:
-        for _ in range(searches // AT_ONCE):
-            for kind in KINDS:
-                taken[kind].append(await ask(log, kind))
-            kind = list(KINDS)[number % len(KINDS)]
-            counted[kind].append(await count(log, kind))
-            number += 1
-
+    """Every kind equally often, first one after the other, then several at once; the first round only warms up."""
     for kind in KINDS:
         await ask(log, kind)
-    await asyncio.gather(*(one(number) for number in range(AT_ONCE)))
-    for kind, values in taken.items():
-        report.add(f"search p50 ms: {kind}", statistics.median(values))
-        report.add(f"search p99 ms: {kind}", percentile(values, 99))
+    await measured(log, report, searches, 1)
+    await measured(log, report, searches, AT_ONCE)
+
+
+async def measured(log: Log, report: Report, searches: int, at_once: int) -> None:
+    taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    counted: list[float] = []
+
+    async def one(number: int) -> None:
+        for _ in range(searches // at_once):
+            for kind in KINDS:
+                taken[kind].append(await ask(log, kind))
+            counted.append(await count(log, list(KINDS)[number % len(KINDS)]))
+            number += 1
+
+    await asyncio.gather(*(one(number) for number in range(at_once)))
     every = [value for values in taken.values() for value in values]
-    report.add("search p50 ms: all", statistics.median(every))
-    report.add("search p99 ms: all", percentile(every, 99))
-    report.add("count p99 ms: all", percentile([one for values in counted.values() for one in values], 99))
+    label = f"search, {at_once} at once" if at_once > 1 else "search"
+    report.add(f"{label}, p50 ms: all", statistics.median(every))
+    report.add(f"{label}, p99 ms: all", percentile(every, 99))
+    report.add(f"{label}, count p99 ms", percentile(counted, 99))
+    for kind, values in taken.items() if at_once == 1 else ():
+        report.add(f"{label}, p50 ms: {kind}", statistics.median(values))
+        report.add(f"{label}, p99 ms: {kind}", percentile(values, 99))
 
 
 async def measure(database: Database, admin: asyncpg.Connection, millions: int) -> dict[str, float]:
@@ -161,7 +166,7 @@ async def measure(database: Database, admin: asyncpg.Connection, millions: int) 
     await load(admin, millions * 1_000_000)
     taken = Report("audit_search", argparse.Namespace(json=None))
     await mix(Log(database, admin, millions * 1_000_000), taken, 200)
-    names = {"search_p50_ms": "search p50 ms: all", "search_p99_ms": "search p99 ms: all"}
+    names = {"search_p50_ms": "search, p50 ms: all", "search_p99_ms": "search, p99 ms: all"}
     return {name: taken.rounds[figure][0] for name, figure in names.items()}
 
 

@@ -1,7 +1,7 @@
 """Searches use their indexes; months that have not ended carry none of words."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
@@ -132,11 +132,15 @@ async def test_pages_hold_all_that_match_and_nothing_else(
 
 
 def test_stretches_of_time_leave_nothing_out() -> None:
-    found = list(stretches(END, None))
-    assert found[0][1] is None
-    assert found[-1][0] is None
-    assert [begin for begin, _ in found[:-1]] == [end for _, end in found[1:]]
-    assert list(stretches(END, END - timedelta(days=10))) == [(None, None)]
+    for bound in (None, END, END - timedelta(days=700), END + timedelta(days=700)):
+        found = list(stretches(END, bound, None))
+        assert found[-1][0] is None
+        assert [begin for begin, _ in found[:-1]] == [end for _, end in found[1:]]
+        assert (found[0][1] is None) if bound is None else (found[0][1] or BEGIN) > bound
+    assert list(stretches(END, None, END - timedelta(days=40))) == [
+        (datetime(2027, 1, 1, tzinfo=UTC), None),
+        (None, datetime(2027, 1, 1, tzinfo=UTC)),
+    ]
 
 
 async def test_words_and_fields_are_indexed_when_their_month_has_ended(filled: asyncpg.Connection) -> None:
