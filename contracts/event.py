@@ -1,6 +1,7 @@
 """The base of every event: strict when built, tolerant when read, immutable always."""
 
 from datetime import datetime
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 from uuid import UUID
@@ -59,6 +60,7 @@ class Event(Part):
         return str(getattr(self, self.aggregate_field))
 
     @classmethod
+    @cache
     def personal_fields(cls) -> dict[str, str]:
         """Each field marked by `personal`, with the field that holds the person's id. Parts of events have none."""
         return {

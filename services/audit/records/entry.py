@@ -1,6 +1,7 @@
 """What the log says of an event. Pure."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from contracts.catalogue import EVENT_TYPES
@@ -40,6 +41,8 @@ ENDED = {
 }
 LOOKED = {"viewed", "exported", "downloaded"}
 FAILED = ("failed", "rejected", "refused", "bounced", "missed", "blocked", "dead", "lost")
+KINDS = 4_096
+"""Types of events whose class is remembered: what was found out for one holds for all of its kind."""
 CRITICAL_NOUNS = frozenset({"lock_action", "lock_actions", "impersonation", "subject", "erasure", "hold"})
 """What fails closed, or takes something away for good."""
 
@@ -90,7 +93,7 @@ def record_of(message: Message) -> Record:
         session_id=text_in(told, "session_id"),
         target_id=target_id,
         target_type=target_type,
-        is_failure=any(word in verb_of(envelope.type) for word in FAILED),
+        is_failure=is_failure(envelope.type),
         correlation_id=envelope.correlation_id,
         trace_id=trace_id,
         words=words_of([envelope.type, *texts_of(told, marks)]),
@@ -128,6 +131,12 @@ def verb_of(type_: str) -> str:
     return parts[-2] if len(parts) > 2 else ""
 
 
+@lru_cache(maxsize=KINDS)
+def is_failure(type_: str) -> bool:
+    return any(word in verb_of(type_) for word in FAILED)
+
+
+@lru_cache(maxsize=KINDS)
 def crud_of(type_: str) -> str:
     """What it did: a verb that is not known has changed something."""
     verb = verb_of(type_).rsplit("_", 1)[-1]
@@ -138,6 +147,7 @@ def crud_of(type_: str) -> str:
     return "r" if verb in LOOKED else "u"
 
 
+@lru_cache(maxsize=KINDS)
 def class_of(type_: str) -> str:
     if CRITICAL_NOUNS & set(type_.split(".")[1:-2]):
         return CRITICAL

@@ -17,8 +17,9 @@ SHORTEST_NAME = 3
 
 def plain(text: str) -> str:
     """Words with one space between, letters without their accents: `Déjà-vu` is `Deja vu`."""
-    bare = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
-    return BETWEEN.sub(" ", bare).strip()
+    if not text.isascii():
+        text = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+    return BETWEEN.sub(" ", text).strip()
 
 
 def words_of(texts: Iterable[str | None]) -> str | None:
