@@ -27,7 +27,7 @@ from services.audit.records.search.postgres import PostgresSearch
 from tests.infra import Databases, TestPostgres
 
 TENANTS, ACTORS, MONTHS = 10, 1_000, 14
-END = datetime(2027, 1, 20, tzinfo=UTC)
+END = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 BEGIN = END - timedelta(days=30 * MONTHS)
 AT_ONCE = 4
 ROWS_AT_ONCE = 250_000

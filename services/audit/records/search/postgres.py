@@ -7,7 +7,8 @@ their own. Values are parameters, always.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -50,9 +51,9 @@ select product from known where product is not null limit 200
 """The products of a tenant, each found by one step in the index: an action is looked up in it behind its product."""
 LATEST, LATEST_READ = 2_000, 600
 """So many of the latest records are looked through; fewer where each one has to be read for its words or fields."""
-STRETCHES = (0, 2, 8)
-"""Then what is rare is looked up in the latest month and those so many before it, then in all that is left. Whole months: a
-condition on time within one would have its rows read again."""
+STRETCHES = (1, 3, 9)
+"""Then what is rare is looked up in months that have not ended, in the last that has, in so many, and in all that are left.
+Whole months: a condition on time within one would have its rows read again."""
 NARROWEST = {4: 24, 6: 48}
 """Bits of a network as it is kept."""
 
@@ -113,21 +114,24 @@ class PostgresSearch:
         products = await self._products(finding, tenant_id, wanted)
         bound = min((time for time in (wanted.received_to, after and after[0]) if time), default=None)
         found: list[Any] = []
-        for begin, end in stretches(log["now"], bound, wanted.received_from):
-            sql, values = looked_up(tenant_id, wanted, products, after, begin, end, most - len(found))
+        for stretch in stretches(log["now"], bound, wanted.received_from):
+            sql, values = looked_up(tenant_id, wanted, products, after, stretch, most - len(found))
             found += await finding.fetch(sql, *values)
             if len(found) == most:
                 break
         return found
 
     async def count(self, tx: ReadTx, tenant_id: UUID, wanted: Filter) -> int:  # noqa: ARG002  # see above
+        counted = 0
         async with self._database.platform_reading() as finding:
-            await finding.fetchrow(BOUNDED, self._time_limit, tenant_id)
+            log: Any = await finding.fetchrow(BOUNDED, self._time_limit, tenant_id)
             products = await self._products(finding, tenant_id, wanted)
-            conditions = Conditions(tenant_id, wanted, products, by_index=True)
-            sql, values = conditions.sql, conditions.values
-            counting = f"select count(*) from (select 1 from audit_event where {sql} limit {CAP + 1}) found"  # noqa: S608  # constant pieces
-            counted: int = await finding.fetchval(counting, *values)
+            for stretch in stretches(log["now"], wanted.received_to, wanted.received_from):
+                conditions = within(tenant_id, wanted, products, stretch)
+                some = f"select 1 from audit_event where {conditions.sql} limit {CAP + 1 - counted}"  # noqa: S608  # constant pieces
+                counted += await finding.fetchval(f"select count(*) from ({some}) found", *conditions.values)  # noqa: S608
+                if counted > CAP:
+                    break
         return counted
 
     async def standing(self, tx: ReadTx, tenant_id: UUID) -> Standing:
@@ -230,22 +234,36 @@ def among_latest(
     return sql, conditions.values
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Months from `begin` until before `end`; None leaves a side open. `is_indexed`: all have ended."""
+
+    begin: datetime | None
+    end: datetime | None
+    is_indexed: bool
+
+
+def within(tenant_id: UUID, wanted: Filter, products: list[str] | None, where: Stretch) -> Conditions:
+    """What must hold in a stretch of time."""
+    conditions = Conditions(tenant_id, wanted, products, by_index=where.is_indexed)
+    conditions.add("received_at >= {}::timestamptz", where.begin)
+    conditions.add("received_at < {}::timestamptz", where.end)
+    return conditions
+
+
 def looked_up(
     tenant_id: UUID,
     wanted: Filter,
     products: list[str] | None,
     after: Place | None,
-    begin: datetime | None,
-    end: datetime | None,
+    where: Stretch,
     most: int,
 ) -> tuple[str, list[Any]]:
     """Statement and parameters that find all of a stretch of time by an index, then the latest of them.
 
     `offset 0` keeps the planner from going through the stretch in the order of time, in hope of an early end.
     """
-    conditions = Conditions(tenant_id, wanted, products, by_index=True)
-    conditions.add("received_at >= {}::timestamptz", begin)
-    conditions.add("received_at < {}::timestamptz", end)
+    conditions = within(tenant_id, wanted, products, where)
     beyond = before(after, conditions)
     sql = f"""
         select leaf_index, received_at from (
@@ -255,21 +273,24 @@ def looked_up(
     return sql, conditions.values
 
 
-def stretches(
-    now: datetime, bound: datetime | None, oldest: datetime | None
-) -> Iterator[tuple[datetime | None, datetime | None]]:
-    """Stretches of time (from, to) of whole months, from `bound` or else the latest backwards, that leave nothing out.
+def stretches(now: datetime, bound: datetime | None, oldest: datetime | None) -> Iterator[Stretch]:
+    """Stretches of time from `bound` or else the latest backwards, that leave nothing out; the last has no beginning.
 
-    Nothing is at or after `bound`. The last stretch has no beginning.
+    Nothing is at or after `bound`. A month counts as ended a day later, as for its indexes.
     """
+    open_from = month_before(now - timedelta(days=1), 0)
     end = None if bound is None else month_before(bound, -1)
+    if end is None or end > open_from:
+        yield Stretch(open_from, end, is_indexed=False)
+        end = open_from
+    newest = end
     for months in STRETCHES:
-        begin = month_before(min(now, bound or now), months)
+        begin = month_before(newest, months)
         if oldest is not None and begin <= oldest:
             break
-        yield begin, end
+        yield Stretch(begin, end, is_indexed=True)
         end = begin
-    yield None, end
+    yield Stretch(None, end, is_indexed=True)
 
 
 def month_before(at: datetime, months: int) -> datetime:
