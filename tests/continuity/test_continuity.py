@@ -34,12 +34,12 @@ async def world(databases: Databases, tmp_path: Path) -> AsyncIterator[World]:
         await found.end()
 
 
-async def survive(world: World, rounds: int, events: int, pause: float) -> str:
+async def survive(world: World, rounds: int, events: int, pause: float, deliveries: int) -> str:
     """Faults while desktops come and go and sources write; then quiet, and the verdict, in words."""
     async with asyncio.TaskGroup() as living:
         for desktop in world.desktops:
             living.create_task(desktop.live())
-        writing = living.create_task(world.write(events, pause))
+        writing = living.create_task(world.write(events, pause, deliveries))
         for _ in range(rounds):
             await one_of_each(world)
         await writing
@@ -86,7 +86,7 @@ async def verdict(world: World) -> str:
 @pytest.mark.timeout(900)
 async def test_each_desktop_hears_its_own_once_and_in_order_whatever_fails(world: World) -> None:
     await world.begin(desks_per_tenant=20)
-    print(await survive(world, rounds=1, events=3_600, pause=0.05))  # noqa: T201  # shown where it fails
+    print(await survive(world, rounds=1, events=3_600, pause=0.05, deliveries=15_000))  # noqa: T201  # shown where it fails
     assert world.tally.seen["resets"] > 0
     assert world.tally.deliveries > 15_000
 
@@ -96,7 +96,7 @@ async def test_each_desktop_hears_its_own_once_and_in_order_whatever_fails(world
 async def test_the_same_over_a_million_deliveries(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.records_at_once = 60
     await world.begin(desks_per_tenant=100)
-    told = await survive(world, rounds=ROUNDS, events=24_000, pause=0.5)
+    told = await survive(world, rounds=ROUNDS, events=24_000, pause=0.5, deliveries=ENOUGH)
     with capsys.disabled():
         print(f"\n{told}")  # noqa: T201  # the figures of the run
     assert world.tally.deliveries > ENOUGH

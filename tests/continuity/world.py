@@ -103,10 +103,13 @@ class World:
         command = [sys.executable, "-m", "tests.continuity.sources"]
         self._sources = Child(Command("sources", command, environment, self.folder / "sources.log"))
 
-    async def write(self, least: int, pause: float) -> None:
-        """At least so many events: records of all properties, facts about tenants, devices and members."""
+    async def write(self, least: int, pause: float, deliveries: int) -> None:
+        """At least so many events, and until they have had so many deliveries.
+
+        Records of all properties, facts about tenants, devices and members.
+        """
         registry, sync = await self.databases.open("registry"), await self.databases.open("sync")
-        while self.written < least:
+        while self.written < least or self.tally.deliveries <= deliveries:
             desk = self.random.choice(self.desktops).desk
             await self._say(sync, [self._record(desk.tenant_id) for _ in range(self.records_at_once)])
             chance = self.random.random()
