@@ -47,8 +47,8 @@ select tenant_id, device_id, session_id, 'm', 'harbour', '1',
 """
 ONCE = """
 select close_reason, count(*) as sessions, sum(said) as said, max(said) as most, min(row_version) filter (where said = 1)
-from (select s.close_reason, s.row_version, (select count(*) from bff.outbox o where o.tenant_id = s.tenant_id) as said
-      from bff.session s) each
+from (select s.close_reason, s.row_version, coalesce(o.said, 0) as said
+      from bff.session s left join (select tenant_id, count(*) as said from bff.outbox group by 1) o using (tenant_id)) each
 group by 1 order by 1 nulls first
 """
 
