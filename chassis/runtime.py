@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -157,8 +158,15 @@ def causes(error: BaseException) -> list[BaseException]:
     return [error]
 
 
+def take_all_files() -> None:
+    """As many open files as this user may have: shells give 1,024, and each stream is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def serve(service: Callable[[], Service]) -> None:
     """Run a service until SIGTERM or SIGINT. `service` composes it inside the running loop."""
+    take_all_files()
 
     async def main() -> None:
         stop = asyncio.Event()

@@ -19,6 +19,7 @@ from hypothesis import settings
 
 from chassis.bus import Bus
 from chassis.db import Database
+from chassis.runtime import take_all_files
 from tenantry.stack.postgres import DEFAULT_VERSION
 from tests.infra import Databases, ServiceDsns, TestNats, TestPostgres
 from tests.ports import environment_of
@@ -34,6 +35,7 @@ os.environ["COLUMNS"] = (
     "200"  # pytest-xdist makes its workers narrow, in which the command line's tables break
 )
 pytest.register_assert_rewrite("tests.streams.suite")
+take_all_files()
 
 # How long an example takes says what else runs on the machine.
 settings.register_profile("tenantry", deadline=None)

@@ -122,7 +122,10 @@ async def test_order_holds_per_aggregate_under_concurrent_writers_and_a_foreign_
         await asyncio.gather(*(write(tenant, 1, each // 2) for tenant in tenants))  # a backlog
         async with running(Relay(registry, bus, LANE, SystemClock(), settings)):
             await asyncio.gather(*(write(tenant, each // 2 + 1, each) for tenant in tenants))
-            await eventually(lambda: count_at_least(bus, writers * each + 1), what="all events")
+            await eventually(
+                lambda: count_at_least(bus, writers * each + 2),
+                what="all events, and a heartbeat of each relay",
+            )
     messages = await stored(nats_server)
     sequences = [int(message["ce-sequence"]) for message in messages]
     assert sequences == sorted(sequences)
