@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,11 +89,9 @@ class Publisher:
             for start in range(0, len(batch), ATOMIC_MOST):
                 part = batch[start : start + ATOMIC_MOST]
                 if len(part) < ATOMIC_FROM:
-                    await self._send_in_flight(part)
-                elif not await self._send_atomic(part):
-                    # Some are in the stream already: a repeated one answers `duplicate` and changes nothing.
-                    for message in part:
-                        await self._send_in_flight([message])
+                    await self._send_in_flight(part, self._turn())
+                else:
+                    await self._send_atomic(part)
         except (nats.errors.Error, OSError, TimeoutError) as error:
             self._certain = False
             raise PublishRefused(f"{type(error).__name__}: {error}") from error
@@ -104,15 +103,20 @@ class Publisher:
     async def _turn(self) -> AsyncIterator[None]:
         """One at a time puts its messages on the wire, and nobody behind what was refused or given up."""
         async with self._wire:
-            if not self._certain:
-                raise PublishRefused("something before it was not stored")
+            self._check_certain()
             yield
 
-    async def _send_in_flight(self, batch: Sequence[Outgoing]) -> None:
-        """Every message names the sequence that the one before it will get."""
+    def _check_certain(self) -> None:
+        if not self._certain:
+            raise PublishRefused("something before it was not stored")
+
+    async def _send_in_flight(
+        self, batch: Sequence[Outgoing], turn: AbstractAsyncContextManager[None]
+    ) -> None:
+        """Every message names the sequence that the one before it will get. The turn ends when all are on the wire."""
         flight = _Flight(uuid.uuid4().hex, len(batch))
         try:
-            async with self._turn():
+            async with turn:
                 await self._take_off(flight, batch)
             async with asyncio.timeout(ACK_SECONDS):
                 await flight.landed.wait()
@@ -146,17 +150,20 @@ class Publisher:
             if len(flight.answers) == flight.size:
                 flight.landed.set()
 
-    async def _send_atomic(self, batch: Sequence[Outgoing]) -> bool:
-        """All or nothing of `batch`, once all before it is stored. False where one of them is in the stream already."""
+    async def _send_atomic(self, batch: Sequence[Outgoing]) -> None:
+        """All or nothing of `batch`, once all before it is stored."""
         async with self._turn():
             for flight in list(self._flights.values()):
                 await flight.landed.wait()
+            self._check_certain()
             answer = await self._commit(batch)
             if answer.get("error", {}).get("err_code") == DUPLICATE_IN_BATCH:
-                return False
+                # Some are in the stream already: a repeated one answers `duplicate` and changes nothing.
+                for message in batch:
+                    await self._send_in_flight([message], contextlib.nullcontext())
+                return
             self._check(answer)
             self.last_sequence = int(answer["seq"])
-            return True
 
     async def _commit(self, batch: Sequence[Outgoing]) -> dict[str, Any]:
         batch_id = uuid.uuid4().hex

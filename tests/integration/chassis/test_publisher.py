@@ -74,6 +74,14 @@ async def test_a_message_that_is_there_already_takes_no_second_place(registry: B
     assert await stored(registry) == list(range(1, ATOMIC_FROM + 1))
 
 
+async def test_a_batch_of_which_some_is_there_already_is_not_overtaken(registry: Bus) -> None:
+    publisher = Publisher(registry, "REGISTRY")
+    await publisher.read_last()
+    await publisher.send(batch(1, 1))
+    await asyncio.gather(publisher.send(batch(1, ATOMIC_FROM)), publisher.send(batch(ATOMIC_FROM + 1, 2)))
+    assert await stored(registry) == list(range(1, ATOMIC_FROM + 3))
+
+
 async def test_a_batch_given_up_on_its_way_holds_up_nobody(registry: Bus) -> None:
     publisher = Publisher(registry, "REGISTRY")
     await publisher.read_last()
