@@ -17,9 +17,10 @@ from chassis.health import Health
 from chassis.http import Says, create_api
 from chassis.inbox import Consumer, InboxSettings
 from chassis.intake import Apply
-from chassis.members import RememberingMembers, deactivated_in
+from chassis.members import deactivated_in
 from chassis.migrate import newest
 from chassis.outbox import Lane
+from chassis.partitioned_intake import IntakeProcesses, PartitionedIntake
 from chassis.relay import Relay
 from chassis.replay import ReplayResponder
 from chassis.runtime import HttpServer, Part, Server, Service
@@ -42,9 +43,10 @@ class Backbone:
     health: Health
     replay: ReplayResponder
     parts: tuple[Part, ...]
+    processes: IntakeProcesses | None
 
     def authenticate_members(self) -> Authenticate:
-        """For a service that was made with `admits_members`: who was deactivated is refused as soon as that is heard."""
+        """For a service that hears of members (`and_members`): who was deactivated is refused as soon as that is heard."""
         return Authenticate(self.verifier, deactivated_in(self.database))
 
     def service(
@@ -61,6 +63,8 @@ class Backbone:
         `says` gives headers that go with every answer.
         """
         settings = self.settings
+        opened = [self.processes.start] if self.processes else []
+        closed = [self.processes.close, *closed] if self.processes else closed
         app = create_api(
             service=self.name,
             version="1",
@@ -76,7 +80,7 @@ class Backbone:
             self.health,
             [HttpServer(app, settings.host, settings.port, grace=settings.drain_seconds), *servers],
             [*self.parts, *parts],
-            [self.database.open, self.bus.connect, self.replay.register],
+            [self.database.open, self.bus.connect, self.replay.register, *opened],
             [*closed, self.bus.close, self.database.close],
             settings.drain_seconds,
         )
@@ -106,14 +110,11 @@ def backbone(
     inbox: InboxSettings | None = None,
     lanes: Sequence[Lane] = (),
     on_gap: OnGap = say_nothing,
-    admits_members: bool = False,
+    processes: IntakeProcesses | None = None,
 ) -> Backbone:
     """`hears` maps a stream to what is done with its messages; `lanes` are outboxes beside the service's own; `on_gap` is
-    told of holes in what it hears. A service that `admits_members` by their tokens hears `REGISTRY`.
+    told of holes in what it hears; `processes` take in what it hears instead of this one, and do the same with it.
     """
-    heard = dict(hears or {})
-    if admits_members:
-        heard["REGISTRY"] = RememberingMembers(heard["REGISTRY"])
     consumers = [
         Consumer(
             bus=bus,
@@ -124,8 +125,9 @@ def backbone(
             durable=f"{name}-inbox",
             apply=apply,
             settings=inbox,
+            intake=PartitionedIntake(processes, stream) if processes else None,
         )
-        for stream, apply in heard.items()
+        for stream, apply in (hears or {}).items()
     ]
     relays = [Relay(database, bus, lane, clock) for lane in (Lane("outbox", STREAMS[name]), *lanes)]
     parts: list[Part] = [*relays, *consumers, Upkeep(database), Watchdog(bus=bus, consumers=consumers)]
@@ -142,8 +144,19 @@ def backbone(
 
     told = {relay.name: relay.status for relay in relays}
     told |= {consumer.name: consumer.status for consumer in consumers}
+    if processes:
+        told[processes.name] = processes.status
     health = Health({"database": database.is_ready, "bus": bus_is_up}, told, settings.build)
     verifier = TokenVerifier(settings.oidc_issuer, name, clock)
     return Backbone(
-        name, settings, clock, database, bus, verifier, health, ReplayResponder(database, bus), tuple(parts)
+        name,
+        settings,
+        clock,
+        database,
+        bus,
+        verifier,
+        health,
+        ReplayResponder(database, bus),
+        tuple(parts),
+        processes,
     )

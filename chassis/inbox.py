@@ -12,11 +12,10 @@ from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.db import Database, DatabaseUnavailable, Tx
 from chassis.inbox_settings import InboxSettings
-from chassis.incoming import read
 from chassis.intake import Apply, Intake
 from chassis.message_spans import handling
 from chassis.pull import Delivery, Pull
-from chassis.receiver import Verdict
+from chassis.receiver import Takes, Verdict
 from contracts.envelope import Message, Received
 from contracts.event import Event
 
@@ -76,7 +75,9 @@ class Consumer:
         durable: str,
         apply: Apply,
         settings: InboxSettings | None = None,
+        intake: Takes | None = None,
     ) -> None:
+        """`intake` takes what is read instead of this process."""
         self.name = f"inbox-{stream.lower()}"
         self.service = service
         self.stream = stream
@@ -86,7 +87,7 @@ class Consumer:
         self._is_leading = False
         self._settings = settings or InboxSettings()
         self._bus = bus
-        self._intake = Intake(
+        self._intake: Takes = intake or Intake(
             database=database,
             clock=clock,
             consumer=durable,
@@ -137,8 +138,7 @@ class Consumer:
     async def receive(self, deliveries: Sequence[Delivery], *, replayed: bool = False) -> Verdict:
         """The inbox path, also for what did not come off the stream: pages of a source's replay, dead letters."""
         async with self._one_at_a_time, self._kept_in_progress(deliveries):
-            batch = [read(delivery, self.stream) for delivery in deliveries]
-            verdict = await self._intake.take(batch, replayed=replayed)
+            verdict = await self._intake.take(deliveries, replayed=replayed)
             await self._pull.ack(verdict.done)
             for delivery, delay in verdict.later:
                 await self._pull.nak(delivery, delay)

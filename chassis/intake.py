@@ -16,8 +16,9 @@ from chassis.clock import Clock
 from chassis.db import Database, DatabaseUnavailable, Tx, load_queries
 from chassis.errors import Permanent, Transient
 from chassis.inbox_settings import InboxSettings, growing_delay
-from chassis.incoming import Incoming, seen_ranges
+from chassis.incoming import Incoming, read, seen_ranges
 from chassis.message_spans import MessageSpans
+from chassis.pull import Delivery
 from chassis.receiver import Verdict
 from contracts.envelope import MalformedEnvelope, Message
 from contracts.event import UndecodableEvent
@@ -74,9 +75,10 @@ class Intake:
         self._types: frozenset[str] | None = getattr(apply, "types", None)
         self.database_down_since: datetime | None = None
 
-    async def take(self, batch: Sequence[Incoming], *, replayed: bool = False) -> Verdict:
+    async def take(self, deliveries: Sequence[Delivery], *, replayed: bool = False) -> Verdict:
         """`replayed` marks dead letters that come back: their row is settled in the same transaction."""
         verdict = Verdict()
+        batch = [read(delivery, self._stream) for delivery in deliveries]
         readable = [incoming for incoming in batch if incoming.message is not None]
         for incoming in batch:
             if incoming.refusal is not None:

@@ -3,7 +3,7 @@
 A service that takes members' tokens hears of them from the registry's stream, beside whatever else it does with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,11 @@ class RememberingMembers:
         wanted = self._wanted
         if rest := [one for one in messages if wanted is None or one.envelope.type in wanted]:
             await self._apply(tx, rest)
+
+
+def and_members(hears: Mapping[str, Apply]) -> dict[str, Apply]:
+    """What a service that admits members by their tokens does with what it hears, by stream; it hears `REGISTRY`."""
+    return {**hears, "REGISTRY": RememberingMembers(hears["REGISTRY"])}
 
 
 async def remember(tx: Tx, envelope: Envelope) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from chassis.pull import Delivery
@@ -13,6 +14,17 @@ class Verdict:
 
     done: list[Delivery] = field(default_factory=list)
     later: list[tuple[Delivery, float]] = field(default_factory=list)
+
+
+class Takes(Protocol):
+    """Takes deliveries of one stream into the database: `Intake`, or several processes of it."""
+
+    @property
+    def database_down_since(self) -> datetime | None: ...
+
+    async def take(self, deliveries: Sequence[Delivery], *, replayed: bool = False) -> Verdict:
+        """Returns only when each message's fate is committed."""
+        ...
 
 
 class Receiver(Protocol):

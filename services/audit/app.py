@@ -11,10 +11,10 @@ from chassis.clock import Clock, SystemClock
 from chassis.db import Database
 from chassis.inbox import InboxSettings
 from chassis.pages import PageTokens
+from chassis.partitioned_intake import IntakeProcesses
 from chassis.runtime import Service
-from contracts.subjects import STREAMS
-from services.audit import api
-from services.audit.consumers import sequencer
+from services.audit import api, appender
+from services.audit.consumers import heard
 from services.audit.exports import api as exports_api
 from services.audit.exports.files import ExportFolder
 from services.audit.exports.jobs import Expiry, Exporter
@@ -60,10 +60,10 @@ def compose(settings: Settings) -> Service:
         clock,
         database,
         bus,
-        hears=dict.fromkeys(STREAMS.values(), sequencer(clock, records.keys, settings.lock_patience)),
-        inbox=InboxSettings(max_batch=settings.max_batch, alone=True),
+        hears=heard(clock, records.keys, settings.lock_patience),
+        inbox=InboxSettings(max_batch=settings.at_once, alone=True),
         on_gap=gaps.note,
-        admits_members=True,
+        processes=appenders_of(settings),
     )
     checkpoints = Checkpoints(
         database, signer, clock, seconds=settings.checkpoint_seconds, batch=settings.checkpoint_batch
@@ -112,6 +112,21 @@ def ledger_of(settings: Settings, database: Database, signer: Signer, clock: Clo
         seconds=settings.anchor_seconds,
         quiet_seconds=settings.quiet_seconds,
     )
+
+
+def appenders_of(settings: Settings) -> IntakeProcesses | None:
+    """None: the service appends itself."""
+    if not settings.appenders:
+        return None
+    told = {
+        "database_url": settings.database_url.get_secret_value(),
+        "worker_database_url": settings.worker_database_url.get_secret_value(),
+        "root_key": settings.root_key.get_secret_value(),
+        "lock_outcome_seconds": settings.lock_outcome_seconds,
+        "durable": f"{SERVICE}-inbox",
+        "telemetry": settings.telemetry,
+    }
+    return IntakeProcesses(appender.MODULE, told, settings.appenders)
 
 
 def gap_book_of(settings: Settings, database: Database, clock: Clock, bus: Bus) -> GapBook:

@@ -11,6 +11,9 @@ from chassis.settings import ServiceSettings
 from services.audit.gaps.book import Patience
 from services.audit.records.personal.model import RootKey
 
+MOST_AT_ONCE = 5_000
+"""The server lets twice as many be unacknowledged (`deploy.nats.streams`)."""
+
 
 class Settings(ServiceSettings):
     """What audit needs beside what every service needs."""
@@ -37,6 +40,8 @@ class Settings(ServiceSettings):
     """How often what was signed is copied there."""
     max_batch: int = Field(default=2_500, ge=1, le=5000)
     """Records to a transaction."""
+    appenders: int = Field(default=0, ge=0, le=16)
+    """Processes that append what the streams say, each for some of the tenants; 0: the service's own process does."""
     checkpoint_seconds: float = Field(default=1.0, gt=0)
     checkpoint_batch: int = Field(default=500, ge=1, le=5000)
     receipt_seconds: float = Field(default=2.0, gt=0)
@@ -55,6 +60,11 @@ class Settings(ServiceSettings):
     """A lock action without an outcome by then is warned of, and an outcome without the vendor's report of it."""
     gap_seconds: float = Field(default=5.0, gt=0)
     """How often the book of gaps is held against what has arrived."""
+
+    @property
+    def at_once(self) -> int:
+        """Messages taken from a stream at a time."""
+        return min(MOST_AT_ONCE, self.max_batch * max(1, self.appenders))
 
     @field_validator("root_key")
     @classmethod

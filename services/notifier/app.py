@@ -5,6 +5,7 @@ from pathlib import Path
 from chassis.backbone import backbone, connect
 from chassis.clock import SystemClock
 from chassis.inbox import InboxSettings, dispatch
+from chassis.members import and_members
 from chassis.runtime import Service
 from chassis.service_tokens import ServiceTokens
 from services.notifier import api
@@ -31,9 +32,8 @@ def compose(settings: Settings) -> Service:
         clock,
         database,
         bus,
-        hears={"REGISTRY": dispatch(handlers(clock))},
+        hears=and_members({"REGISTRY": dispatch(handlers(clock))}),
         inbox=InboxSettings(max_batch=1),
-        admits_members=True,
     )
     routes = api.router(
         database,

@@ -22,6 +22,8 @@ class AuditWorld(World):
     """`sequencer-1`, `sequencer-2`, …: each the whole service, with a port of its own."""
 
     ports: dict[str, int] = field(default_factory=dict)
+    appenders: dict[str, str] = field(default_factory=lambda: {"sequencer-2": "2"})
+    """Processes that append; one of the two appends itself, so that each takes over from the other kind."""
 
     def start(self, name: str) -> None:
         if not name.startswith("sequencer"):
@@ -38,6 +40,7 @@ class AuditWorld(World):
             "ANCHOR_FOLDER": str(self.logs / "anchors"),
             "ANCHOR_SECONDS": "1",
             "CHECKPOINT_SECONDS": "0.2",
+            "APPENDERS": self.appenders.get(name, "0"),
         }
         environment = {
             **os.environ,
