@@ -10,7 +10,7 @@ from uuid import UUID
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanKind, StatusCode
+from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from chassis.context import use_origin
@@ -67,12 +67,10 @@ class MessageSpans:
     def open(self, messages: Sequence[Message]) -> None:
         """Called once it is known which messages of the batch are new."""
         self._messages = messages
-        links = [Link(trace.get_current_span(parent_of(message)).get_span_context()) for message in messages]
         self._span = _tracer.start_span(
             f"{self._stream} batch",
             Context(),
             SpanKind.CONSUMER,
-            links=[link for link in links if link.context.is_valid],
             start_time=self._started,
             attributes={
                 "messaging.system": "nats",
@@ -81,6 +79,11 @@ class MessageSpans:
                 "messaging.batch.message_count": len(messages),
             },
         )
+        if self._span.is_recording():
+            for message in messages:
+                written_in = trace.get_current_span(parent_of(message)).get_span_context()
+                if written_in.is_valid:
+                    self._span.add_link(written_in)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
