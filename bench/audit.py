@@ -1,8 +1,10 @@
 """How much of a bare COPY's speed is left when every record becomes a leaf of a signed tree, with all indexes.
 
 `python -m bench.audit [--quick] [--json FILE]`: in turn, in one run, A the sequencer fed directly, B bare COPY of the same
-rows into the same table, C a row hash chain kept by a trigger in a table of the same columns; then the whole service
-through the bus, with the time from ingest to signed checkpoint; then searches over a million rows (ten without --quick).
+rows into the same table, by one process and by as many as feed the sequencer (what the database takes at most here), C a
+row hash chain kept by a trigger in a table of the same columns; then the whole service through the bus, appending by itself
+and by several processes, with the time from ingest to signed checkpoint; then searches over a million rows (ten without
+--quick).
 """
 
 import asyncio
@@ -29,16 +31,19 @@ from chassis.clock import SystemClock
 from chassis.db import Database
 from chassis.ids import uuid7
 from chassis.inbox import Consumer, InboxSettings
+from chassis.partitioned_intake import IntakeProcesses, PartitionedIntake
 from chassis.publisher import Outgoing, Publisher
 from contracts.envelope import Message
+from services.audit.appender import MODULE
 from services.audit.consumers import sequencer
 from services.audit.log.checkpoints import sign_heads
 from services.audit.log.sequencer import append
 from services.audit.log.store import LEAF_COLUMNS
 from services.audit.records.entry import record_of
 from services.audit.records.record import Record, extracted, leaf_of
+from services.audit.settings import MOST_AT_ONCE
 from tests.infra import Databases, TestNats, TestPostgres, eventually
-from tests.integration.audit.stage import KEYS, SIGNER
+from tests.integration.audit.stage import KEYS, ROOT_KEY, SIGNER
 from tests.integration.chassis.numbered_events import Numbered, numbered
 
 SERVICE, STREAM, DURABLE = "audit", "REGISTRY", "audit-inbox"
@@ -116,16 +121,18 @@ async def feed(database: Database, found: Sequence[Record]) -> None:
             await append(tx, found[start : start + BATCH], datetime.now(UTC))
 
 
-def fed_elsewhere(urls: tuple[str, str], count: int, gate: Any) -> None:
-    """A process that feeds records of its own tenants, once all of them are made and the gate is open."""
+def elsewhere(urls: tuple[str, str], count: int, gate: Any, as_rows: bool) -> None:
+    """A process that feeds or copies records of its own tenants, once all of them are made and the gate is open."""
 
     async def run() -> None:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         tenants = [uuid7() for _ in range(TENANTS)]
-        made = records([numbered(n + 1, tenant=tenants[n % TENANTS]) for n in range(count)])
+        events = [numbered(n + 1, tenant=tenants[n % TENANTS]) for n in range(count)]
+        rows, made = (rows_of(events, 0), []) if as_rows else ([], records(events))
         database = Database(SERVICE, *urls)
         await database.wait_ready()
         gate.wait()
+        await copy(database, "audit_event", rows)
         await feed(database, made)
         gate.wait()
         await database.close()
@@ -133,12 +140,14 @@ def fed_elsewhere(urls: tuple[str, str], count: int, gate: Any) -> None:
     uvloop.run(run())
 
 
-async def direct(here: Place, count: int) -> float:
-    """Records per second by several processes that feed the log, each its own tenants."""
+async def by_several(here: Place, count: int, *, as_rows: bool) -> float:
+    """Records per second by several processes that feed the log, or copy into its table, each its own tenants."""
     context = multiprocessing.get_context("spawn")
     gate = context.Barrier(FEEDERS + 1)
     feeders = [
-        context.Process(target=fed_elsewhere, args=(here.database.urls, count // FEEDERS, gate), daemon=True)
+        context.Process(
+            target=elsewhere, args=(here.database.urls, count // FEEDERS, gate, as_rows), daemon=True
+        )
         for _ in range(FEEDERS)
     ]
     for feeder in feeders:
@@ -166,10 +175,14 @@ async def copied(here: Place, count: int, table: str) -> float:
     """Rows per second by nothing but COPY into `table`, a transaction per batch, as the same role."""
     rows = rows_of(here.events(count), here.next_number + 10**9)
     started = time.perf_counter()
-    for start in range(0, count, BATCH):
-        async with here.database.worker() as tx:
-            await tx.copy_records_to_table(table, records=rows[start : start + BATCH], columns=LEAF_COLUMNS)
+    await copy(here.database, table, rows)
     return count / (time.perf_counter() - started)
+
+
+async def copy(database: Database, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    for start in range(0, len(rows), BATCH):
+        async with database.worker() as tx:
+            await tx.copy_records_to_table(table, records=rows[start : start + BATCH], columns=LEAF_COLUMNS)
 
 
 async def chained(here: Place, count: int) -> float:
@@ -193,10 +206,12 @@ async def chained(here: Place, count: int) -> float:
 
 
 @asynccontextmanager
-async def consuming(here: Place) -> AsyncIterator[None]:
+async def consuming(here: Place, appenders: int) -> AsyncIterator[None]:
     """As audit composes it: one sequencer on the stream; heads are signed every second."""
     bus = await here.nats.bus(SERVICE)
-    settings = InboxSettings(max_batch=BATCH, alone=True)
+    settings = InboxSettings(max_batch=MOST_AT_ONCE if appenders else BATCH, alone=True)
+    processes = IntakeProcesses(MODULE, told(here), appenders)
+    await processes.start()
     consumer = Consumer(
         bus=bus,
         database=here.database,
@@ -206,6 +221,7 @@ async def consuming(here: Place) -> AsyncIterator[None]:
         durable=DURABLE,
         apply=sequencer(SystemClock(), KEYS),
         settings=settings,
+        intake=PartitionedIntake(processes, STREAM) if appenders else None,
     )
     tasks = [asyncio.create_task(consumer.run()), asyncio.create_task(signing(here))]
     try:
@@ -215,6 +231,20 @@ async def consuming(here: Place) -> AsyncIterator[None]:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        await processes.close()
+
+
+def told(here: Place) -> dict[str, Any]:
+    """What `services.audit.app` tells its appenders."""
+    database_url, worker_database_url = here.database.urls
+    return {
+        "database_url": database_url,
+        "worker_database_url": worker_database_url,
+        "root_key": ROOT_KEY,
+        "lock_outcome_seconds": 60,
+        "durable": DURABLE,
+        "telemetry": "none",
+    }
 
 
 async def signing(here: Place) -> None:
@@ -237,11 +267,11 @@ async def leaves(here: Place) -> int:
     return int(await here.admin.fetchval("select coalesce(sum(size), 0) from audit.tree_head"))
 
 
-async def through_the_bus(here: Place, count: int) -> float:
+async def through_the_bus(here: Place, count: int, appenders: int) -> float:
     """Records per second from the stream into the signed log."""
     await publish(here, here.events(count))
     before = await leaves(here)
-    async with consuming(here):
+    async with consuming(here, appenders):
 
         async def has_begun() -> bool:
             return await leaves(here) > before
@@ -271,7 +301,7 @@ async def latencies(here: Place, rate: int, seconds: float) -> list[float]:
     """Milliseconds from the event to the first signed checkpoint that covers it, at `rate` events a second."""
     began = datetime.now(UTC)
     before = await leaves(here)
-    async with consuming(here):
+    async with consuming(here, FEEDERS):
         started, step, sent = time.perf_counter(), max(1, rate // 50), 0
         while sent < rate * seconds:
             await asyncio.sleep(max(0.0, started + sent / rate - time.perf_counter()))
@@ -294,17 +324,20 @@ async def main() -> None:
     report = Report("audit", chosen)
     async with place() as here:
         for _ in range(rounds):
-            report.add("direct_records_per_second", await direct(here, count))
+            report.add("direct_records_per_second", await by_several(here, count, as_rows=False))
             report.add("copy_rows_per_second", await copied(here, count, "audit_event"))
+            report.add("copy_by_several_rows_per_second", await by_several(here, count, as_rows=True))
             report.add("row_chain_rows_per_second", await chained(here, count // 20))
             report.add("row_chain_by_copy_rows_per_second", await copied(here, count // 10, "chained"))
-            report.add("bus_records_per_second", await through_the_bus(here, count))
+            report.add("bus_alone_records_per_second", await through_the_bus(here, count, 0))
+            report.add("bus_records_per_second", await through_the_bus(here, count, FEEDERS))
         found = await latencies(here, 2_000, seconds)
         report.add("ingest_to_signed_p50_ms", found[len(found) // 2])
         report.add("ingest_to_signed_p99_ms", found[len(found) * 99 // 100])
         for name, value in (await audit_search.measure(here.database, here.admin, million)).items():
             report.add(name, value)
     report.ratio("ingest_vs_copy", "direct_records_per_second", "copy_rows_per_second")
+    report.ratio("ingest_vs_copy_by_several", "direct_records_per_second", "copy_by_several_rows_per_second")
     report.ratio("ingest_vs_row_chain", "direct_records_per_second", "row_chain_rows_per_second")
     report.ratio(
         "ingest_vs_row_chain_by_copy", "direct_records_per_second", "row_chain_by_copy_rows_per_second"
