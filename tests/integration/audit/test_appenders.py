@@ -14,16 +14,22 @@ import httpx
 import pytest
 
 from chassis.bus import Bus
+from chassis.clock import SystemClock
 from chassis.ids import uuid7
+from chassis.inbox import Consumer, InboxSettings
+from chassis.partitioned_intake import IntakeProcesses, PartitionedIntake
 from services.audit.appender import MODULE
+from services.audit.consumers import sequencer
 from tenantry import log_verifier
+from tests.cut_line import CutLine
 from tests.infra import ServiceDsns, TestNats, eventually
 from tests.integration.audit.conftest import serving
-from tests.integration.audit.stage import Log, settings_of
+from tests.integration.audit.stage import KEYS, ROOT_KEY, Log, settings_of
 from tests.integration.audit.tokens import TestIssuer
 from tests.integration.chassis.numbered_events import Numbered, numbered, publish
 
 PROCESSES = 2
+DURABLE = "audit-inbox"
 TENANTS = [uuid7() for _ in range(9)]
 
 
@@ -127,3 +133,49 @@ async def test_what_cannot_be_read_is_buried_and_the_rest_goes_on(
     await in_the_log(log, [one for one in said if one is not said[30]])
     letters = await admin.fetch("select reason, stream_sequence from audit.dead_letter")
     assert [tuple(row) for row in letters] == [("unreadable", 31)]
+
+
+async def test_what_waits_for_the_database_is_seen_and_goes_on_when_it_is_back(
+    log: Log, service_dsns: Callable[[str], ServiceDsns], bus: Callable[[str], Awaitable[Bus]]
+) -> None:
+    """The line of the processes alone is cut; the consumer's own leads on."""
+    async with CutLine("audit", service_dsns("audit")) as line:
+        urls = dict(zip(("database_url", "worker_database_url"), line.database.urls, strict=True))
+        told = {
+            **urls,
+            "root_key": ROOT_KEY,
+            "lock_outcome_seconds": 60,
+            "durable": DURABLE,
+            "telemetry": "none",
+        }
+        processes = IntakeProcesses(MODULE, told, PROCESSES)
+        consumer = Consumer(
+            bus=await bus("audit"),
+            database=log.database,
+            clock=SystemClock(),
+            service="audit",
+            stream="REGISTRY",
+            durable=DURABLE,
+            apply=sequencer(SystemClock(), KEYS),
+            settings=InboxSettings(max_batch=20, alone=True),
+            intake=PartitionedIntake(processes, "REGISTRY"),
+        )
+        await processes.start()
+        running, registry = asyncio.create_task(consumer.run()), await bus("registry")
+        said = events(90)
+        await publish(registry, said[:30])
+        await in_the_log(log, said[:30])
+        await line.cut()
+        await publish(registry, said[30:])
+        await eventually(lambda: waits(consumer), what="word of the database")
+        await line.mend()
+        await in_the_log(log, said)
+        await eventually(lambda: waits(consumer, no_more=True), what="word of its return")
+        running.cancel()
+        await asyncio.wait([running])
+        await processes.close()
+    assert appenders() == []
+
+
+async def waits(consumer: Consumer, *, no_more: bool = False) -> bool:
+    return (consumer.status()["database_down_since"] is None) == no_more
