@@ -35,6 +35,7 @@ from tests.integration.bff.test_isolation import hears
 
 TENANTS = 3
 NODES = 3
+SLOWER = 10
 PROPERTIES = ("harbour", "airport", "north", "south")
 ROLES = ("front_desk", "housekeeping", "maintenance")
 OPTIONS = {
@@ -106,7 +107,8 @@ class World:
     async def write(self, least: int, pause: float, deliveries: int) -> None:
         """At least so many events, and until they have had so many deliveries.
 
-        Records of all properties, facts about tenants, devices and members.
+        Records of all properties, facts about tenants, devices and members. Once there are enough events they come slowly,
+        so that on a busy machine desktops that hardly ever stay catch up, too.
         """
         registry, sync = await self.databases.open("registry"), await self.databases.open("sync")
         while self.written < least or self.tally.deliveries <= deliveries:
@@ -126,7 +128,7 @@ class World:
                 await self._say(registry, [desk.entitled("notetaker", ent_v=self._next(desk.tenant_id))])
             elif chance < 0.5:
                 await self._say(registry, [desk.enrolled()])
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause if self.written < least else SLOWER * pause)
 
     def _next(self, what: object) -> int:
         self._versions[str(what)] = found = self._versions.get(str(what), 1) + 1
