@@ -95,7 +95,8 @@ class Consumer:
             apply=apply,
             settings=self._settings,
         )
-        self._one_at_a_time = asyncio.Lock()
+        self._room = asyncio.Semaphore(self._intake.at_once)
+        self._in_hand: dict[asyncio.Task[Verdict], Sequence[Delivery]] = {}
         self._pull = self._new_pull()
 
     async def run(self) -> None:
@@ -107,13 +108,15 @@ class Consumer:
                 else:
                     await self._turn()
         finally:
+            await self._finish()
             await self._pull.stop()
 
     async def _turn(self) -> None:
         self.last_turn = time.monotonic()
         deliveries = await self._pull.next_batch(TURN_SECONDS)
         if deliveries:
-            await self._take(deliveries)
+            self._in_hand[asyncio.create_task(self.receive(deliveries))] = deliveries
+        await self._reap()
 
     async def _lead(self) -> None:
         """Take for as long as nobody else does; what was asked for meanwhile goes back when that ends."""
@@ -121,8 +124,11 @@ class Consumer:
             async with self._database.leadership(f"{self.service}:{self.name}", self._stand_by) as leader:
                 self._is_leading = True
                 log.info("inbox.leading", consumer=self.durable, stream=self.stream)
-                while await leader.holds():
-                    await self._turn()
+                try:
+                    while await leader.holds():
+                        await self._turn()
+                finally:
+                    await self._finish()
         except DatabaseUnavailable:
             await self._stand_by(None)
         finally:
@@ -137,7 +143,7 @@ class Consumer:
 
     async def receive(self, deliveries: Sequence[Delivery], *, replayed: bool = False) -> Verdict:
         """The inbox path, also for what did not come off the stream: pages of a source's replay, dead letters."""
-        async with self._one_at_a_time, self._kept_in_progress(deliveries):
+        async with self._room, self._kept_in_progress(deliveries):
             verdict = await self._intake.take(deliveries, replayed=replayed)
             await self._pull.ack(verdict.done)
             for delivery, delay in verdict.later:
@@ -159,18 +165,27 @@ class Consumer:
             "database_down_since": down.isoformat() if down else None,
         }
 
-    async def _take(self, deliveries: Sequence[Delivery]) -> None:
-        """A stop lets the batch in hand finish within its limit; past it, it rolls back and is given back."""
-        taking = asyncio.create_task(self.receive(deliveries))
-        try:
-            await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            await asyncio.wait([taking], timeout=self._settings.drain)
-            if taking.cancel():
-                await asyncio.wait([taking])
+    async def _reap(self) -> None:
+        """Wait until there is room for another batch. Raises what no message is to blame for."""
+        while self._in_hand:
+            done = {task for task in self._in_hand if task.done()}
+            if not done and len(self._in_hand) < self._intake.at_once:
+                return
+            done = done or (await asyncio.wait(self._in_hand, return_when=asyncio.FIRST_COMPLETED))[0]
+            for task in done:
+                del self._in_hand[task]
+                task.result()
+
+    async def _finish(self) -> None:
+        """A stop lets the batches in hand finish within its limit; past it, they roll back and are given back."""
+        if self._in_hand:
+            await asyncio.wait(self._in_hand, timeout=self._settings.drain)
+        for task, deliveries in self._in_hand.items():
+            if task.cancel():
+                await asyncio.wait([task])
                 for delivery in deliveries:
                     await self._pull.nak(delivery, 0)
-            raise
+        self._in_hand.clear()
 
     @asynccontextmanager
     async def _kept_in_progress(self, deliveries: Sequence[Delivery]) -> AsyncIterator[None]:

@@ -56,6 +56,8 @@ class HandlerFailed(Exception):
 class Intake:
     """Takes batches of one consumer into the database. Returns only when each message's fate is committed."""
 
+    at_once = 1
+
     def __init__(
         self,
         *,

@@ -154,7 +154,9 @@ class IntakeProcesses:
 
 
 class PartitionedIntake:
-    """What `Intake` is to the consumer of `stream`, by several processes."""
+    """What `Intake` is to the consumer of `stream`, by several processes. While one batch is in work, the next is sent."""
+
+    at_once = 2
 
     def __init__(self, processes: IntakeProcesses, stream: str) -> None:
         self._processes = processes

@@ -19,6 +19,9 @@ class Verdict:
 class Takes(Protocol):
     """Takes deliveries of one stream into the database: `Intake`, or several processes of it."""
 
+    at_once: int
+    """Batches that may be in hand together; whoever takes several keeps them in order."""
+
     @property
     def database_down_since(self) -> datetime | None: ...
 

@@ -12,7 +12,7 @@ from services.audit.gaps.book import Patience
 from services.audit.records.personal.model import RootKey
 
 MOST_AT_ONCE = 5_000
-"""The server lets twice as many be unacknowledged (`deploy.nats.streams`)."""
+"""The server lets thrice as many be unacknowledged (`deploy.nats.streams`): two batches in hand, one on its way."""
 
 
 class Settings(ServiceSettings):
