@@ -38,14 +38,15 @@ def end_process(code: int = EXIT_BUS_CLOSED) -> None:
     os._exit(code)
 
 
+BLANK = " \t\n\r\v\f"
+"""What `bytes.strip` takes off."""
+
+
 @lru_cache(maxsize=1_024)
-def header_name(name: bytes) -> str | None:
+def header_name(name: str) -> str | None:
     """A header's name, None where it is none; the same few come with every message."""
-    try:
-        text = name.strip().decode("ascii")
-    except UnicodeDecodeError:
-        return None
-    return None if any(character.isspace() for character in text) else text
+    text = name.strip(BLANK)
+    return None if not text.isascii() or any(character.isspace() for character in text) else text
 
 
 class LeanClient(Client):
@@ -84,10 +85,10 @@ class LeanClient(Client):
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
         headers: dict[str, str] = {}
-        for line in raw.split(b"\r\n"):
-            name, colon, value = line.partition(b":")
+        for line in raw.decode("utf-8", "replace").split("\r\n"):
+            name, colon, value = line.partition(":")
             if colon and (text := header_name(name)) is not None:
-                headers[text] = value.strip().decode("utf-8", "replace")
+                headers[text] = value.strip(BLANK)
         return headers
 
 
