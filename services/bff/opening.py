@@ -139,7 +139,6 @@ class Opening:
     async def _begin(self, guest: Guest, seat: Seat, cursor: str, seen: Cursor) -> None:
         streams = self._streams
         line = await self._connected()
-        await streams.turnstile.passed()
         audiences = audiences_of(
             guest.member_id, guest.device_id, guest.scope.properties, guest.scope.backoffice_roles
         )
