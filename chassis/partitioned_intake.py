@@ -1,4 +1,4 @@
-"""An intake of several processes (ADR 0037): each takes some of the tenants, so that what is said of one stays in order."""
+"""An intake of several processes (ADR 0038): each takes some of the tenants, so that what is said of one stays in order."""
 
 import asyncio
 import socket

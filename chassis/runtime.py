@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -24,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 S = TypeVar("S", bound=ServiceSettings)
 CLOSE_SECONDS = 5.0
+COLLECTED_AFTER = (2_000, 4, 100)
+"""Objects made and not freed, then rounds of the younger generation: small rounds, since a large one stops the loop for
+milliseconds, and fewer than with Python's own (700, 10, 10)."""
 
 
 class Part(Protocol):
@@ -164,6 +168,13 @@ def take_all_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+def spare_the_collector() -> None:
+    """Modules, models and routes stay for ever; a collection that looks at them stops the loop for tens of milliseconds."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTED_AFTER)
+
+
 def serve(service: Callable[[], Service]) -> None:
     """Run a service until SIGTERM or SIGINT. `service` composes it inside the running loop."""
     take_all_files()
@@ -173,7 +184,9 @@ def serve(service: Callable[[], Service]) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await service().run(stop)
+        composed = service()
+        spare_the_collector()
+        await composed.run(stop)
 
     try:
         uvloop.run(main())

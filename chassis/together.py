@@ -15,7 +15,9 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 MOST = 64
-"""Questions in one read, and who goes on at once when it is answered."""
+"""Questions in one read."""
+AT_ONCE = 16
+"""Who goes on in one turn of the loop when they are answered: the others' work has its turn between."""
 
 
 class Together(Generic[K, V]):
@@ -59,11 +61,18 @@ class Together(Generic[K, V]):
             for one in some:
                 await self._answer([one])
         else:
-            for (_, answer), found in zip(some, answers, strict=True):
-                if not answer.done():  # who asked may be gone
-                    answer.set_result(found)
+            await give(some, answers)
         finally:
             release(some)
+
+
+async def give(some: Sequence[tuple[K, asyncio.Future[V]]], answers: Sequence[V]) -> None:
+    """A few per turn of the loop."""
+    for place, ((_, answer), found) in enumerate(zip(some, answers, strict=True)):
+        if place and place % AT_ONCE == 0:
+            await asyncio.sleep(0)
+        if not answer.done():  # who asked may be gone
+            answer.set_result(found)
 
 
 def release(some: Iterable[tuple[K, asyncio.Future[V]]]) -> None:

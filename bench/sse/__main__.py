@@ -95,7 +95,8 @@ def chosen_plan(chosen: argparse.Namespace) -> Plan:
         plan = replace(plan, rounds=chosen.rounds, rounds_beside=chosen.rounds)
     if unknown := set(chosen.parts.split(",")) - set(PARTS):
         raise SystemExit(f"bench.sse: no parts named {', '.join(sorted(unknown))}")
-    cores.allow_files(max(*plan.sizes, 2 * plan.streams, plan.streams + plan.stalled) + 1_000)
+    crowd = round(overload.DEFAULT_RATE * (plan.seconds + 1)) if "overload" in chosen.parts.split(",") else 0
+    cores.allow_files(max(*plan.sizes, 2 * plan.streams, plan.streams + plan.stalled, crowd) + 1_000)
     return plan
 
 

@@ -15,6 +15,10 @@ from services.bff.door import Door, Guest, Knock
 from services.bff.settings import Settings
 
 TENANT = UUID("019a0000-0000-7000-8000-000000000001")
+GUESTS = UUID("019a0000-0000-7000-8000-000000000002")
+"""Another tenant, to whom nothing is said: its desks cost what coming in costs and nothing besides."""
+FIRST_GUEST = 10_000_000
+"""From this number on devices are theirs."""
 SCHEME = "Bench"
 
 
@@ -23,13 +27,13 @@ class OpenDoor(Door):
 
     async def admit(self, knock: Knock) -> Guest:
         number = int(knock.authorization.removeprefix(f"{SCHEME} "))
-        member = f"member-{number}"
+        member, tenant_id = f"member-{number}", GUESTS if number >= FIRST_GUEST else TENANT
         claims = Claims(
-            member, "", frozenset({"bff"}), int(time.time()) + 3600, tenant_id=TENANT, cnf_jkt="none"
+            member, "", frozenset({"bff"}), int(time.time()) + 3600, tenant_id=tenant_id, cnf_jkt="none"
         )
         scope = Scope(frozenset({"harbour"}), frozenset({"front_desk"}))
         proof = Proof("none", str(number), int(time.time()))
-        return Guest(claims, TENANT, UUID(int=number), member, scope, proof)
+        return Guest(claims, tenant_id, UUID(int=number), member, scope, proof)
 
 
 if __name__ == "__main__":

@@ -2,23 +2,29 @@
 
 The callers (`storm.c`) do not wait for each other. Twice the limit: as many as there may be streams knock every second at
 a process that is full. Ten times the rate: a process that opens `ATTACH_RATE` streams a second is asked for ten times as
-many; those who are let in meanwhile are served too.
+many. The default rate: one whose operator set nothing is asked for more than it can open. Who is let in meanwhile is of
+another tenant, to whom nothing is said: those who are in wait for the others' coming in alone.
 """
 
 import asyncio
 import time
 
 from bench.report import Report
+from bench.sse import ours
 from bench.sse.load import Stormed, storm
 from bench.sse.servers import Place, desk, this_bff
 from bench.sse.stalled import attach, tell
 
 RATE = 20
-"""Events a second: those who are let in meanwhile hear them too, and deliveries are not the subject."""
+"""Events a second: deliveries are not the subject."""
 FULL = "at twice the limit"
 ATTACH_RATE = 250
 """A second: what one core does beside its deliveries and nine times as many refusals, with some left."""
-FIRST = 10_000_000
+AFTER_SECONDS = 0.5
+"""The storm goes on for so much longer: at its end all of its connections are closed at once, which is another matter."""
+DEFAULT_RATE = 2_000
+MORE_THAN_CAN = 5_000
+FIRST = ours.FIRST_GUEST
 """Number of the first who comes too much."""
 CALLER = desk("@" * 20)
 
@@ -27,6 +33,7 @@ async def measure(report: Report, where: Place, count: int, seconds: float) -> N
     limits = {
         FULL: ({"MAX_STREAMS": str(count)}, count),
         "at ten times the rate": ({"ATTACH_RATE": str(ATTACH_RATE)}, 10 * ATTACH_RATE),
+        "at the default rate": ({"ATTACH_RATE": str(DEFAULT_RATE)}, MORE_THAN_CAN),
     }
     for name, (options, rate) in limits.items():
         async with this_bff(where, **options) as server:
@@ -34,7 +41,8 @@ async def measure(report: Report, where: Place, count: int, seconds: float) -> N
             before = await load.open(RATE, seconds)
             used, began = server.cpu(), time.perf_counter()
             stormed, during = await asyncio.gather(
-                storm(where.folder, CALLER, FIRST, server.streams[0], rate, seconds), load.open(RATE, seconds)
+                storm(where.folder, CALLER, FIRST, server.streams[0], rate, seconds + AFTER_SECONDS),
+                load.open(RATE, seconds),
             )
             used = (server.cpu() - used) / (time.perf_counter() - began)
             await load.end()

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import Depends, Request
 
+from chassis.auth import remember_actor
 from chassis.bound_tokens import address_of
 from contracts.roles import BackofficeRole
 from services.bff.door import Door, Guest, Knock
@@ -52,6 +53,7 @@ class Admit:
                 request.headers.getlist("dpop"),
             )
         )
+        remember_actor(guest.claims)
         needs = self._needs
         if needs.roles:
             require_role(guest, needs.roles)

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from uuid import UUID
 
-from chassis.auth import TokenVerifier, remember_actor
+from chassis.auth import TokenVerifier
 from chassis.dpop import DpopError, Proof, ProofChecks, challenge
 from chassis.errors import Unauthorized
 from chassis.step_up import require_second_factor
@@ -92,7 +92,6 @@ class Door:
                 "the access token names no tenant yet; renew it and try again",
                 headers=challenge("invalid_token"),
             )
-        remember_actor(claims)
         known = self._directory.remembered(claims.tenant_id, claims.cnf_jkt, claims.sub)
         if known is None:
             known = await self._directory.standing(claims.tenant_id, claims.cnf_jkt, claims.sub)

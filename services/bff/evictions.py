@@ -20,6 +20,7 @@ GATHER_SECONDS = 0.005
 """What a crowd opens is told together."""
 MOST_TOLD = 1_000
 """Of one message, far below the largest that is taken."""
+MOST_ECHOES = 16
 
 
 class Evictions:
@@ -29,6 +30,8 @@ class Evictions:
         self._bus = bus
         self._hub = hub
         self._told: list[tuple[UUID, UUID, int]] = []
+        self._own: set[bytes] = set()
+        """What this process said and has not heard back; of its own streams the hub knows."""
         self._telling: asyncio.Task[None] | None = None
 
     async def listen(self) -> None:
@@ -45,9 +48,16 @@ class Evictions:
         await asyncio.sleep(GATHER_SECONDS)
         told, self._told, self._telling = self._told, [], None
         for first in range(0, len(told), MOST_TOLD):
-            await self._bus.tell(SUBJECT, orjson.dumps(told[first : first + MOST_TOLD], default=str))
+            data = orjson.dumps(told[first : first + MOST_TOLD], default=str)
+            if len(self._own) >= MOST_ECHOES:  # the bus was away: what was said is lost
+                self._own.clear()
+            self._own.add(data)
+            await self._bus.tell(SUBJECT, data)
 
     async def _hear(self, message: Msg) -> None:
+        if message.data in self._own:
+            self._own.discard(message.data)
+            return
         try:
             for tenant_id, device_id, generation in orjson.loads(message.data):
                 self._hub.evict(UUID(tenant_id), UUID(device_id), int(generation))

@@ -15,7 +15,7 @@ from uuid import UUID
 from services.bff.ends import Ends
 from services.bff.frames import Cursor, control_frame
 from services.bff.ring import Entry, Ring
-from services.bff.rooms import Joined, Room, Rooms, Sink, Stream, Watch, joined, last_word
+from services.bff.rooms import Joined, Room, Rooms, Sink, Stream, Watch, joined, last_word, replaced
 from services.bff.wheel import Wheel
 
 __all__ = ["Entry", "Hub", "Ring", "Sink", "Stream"]
@@ -91,6 +91,11 @@ class Hub:
     def is_behind(self) -> bool:
         """Whether more is said than can be written now."""
         return self.backlog > BACKLOG_BYTES
+
+    @property
+    def is_giving_out(self) -> bool:
+        """Whether a sweep is under way."""
+        return bool(self._sweeps)
 
     def ring_of(self, tenant_id: UUID) -> Ring:
         """The tenant's ring; one that is new holds nothing, and nothing was missed since this process reads."""
@@ -391,8 +396,3 @@ class Hub:
         """Something of this tenant was not read: its streams come back, and are given it from the stream itself."""
         for stream in list(room.devices.values()):
             self.say_bye(stream, "gap")
-
-
-def replaced(stream: Stream) -> bytes:
-    """The last word to a stream in whose place there is a newer one; it names the one that ends."""
-    return control_frame("bye", {"reason": "replaced", "generation": stream.generation})

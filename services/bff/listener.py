@@ -1,32 +1,20 @@
-"""The stream's own listener: a protocol that reads one request, then only writes.
+"""The stream's own listener: accepts, turns away who is too many at a glance, and drives the hub.
 
-The door is asked in a short task; after that a connection has no task, queue, timer or parser of its own.
+Who may come in is opened for by a short task; after that a connection has no task, queue, timer or parser of its own.
 """
 
 import asyncio
 import contextlib
-import random
 import socket
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import parse_qs
 
-import httptools
 import structlog
-from fastapi import Response
 
-from chassis import problems
-from chassis.errors import DomainError, Transient
-from services.bff.answers import refusal, stream_head, turned_away
-from services.bff.api import STREAM_PATH
-from services.bff.audiences import audiences_of
-from services.bff.bounds import MAX_HEADERS, MAX_URL, OPENING_SECONDS
-from services.bff.door import Guest, Knock
-from services.bff.frames import Cursor
-from services.bff.hub import Hub, Stream
-from services.bff.limits import Step
-from services.bff.sessions.desks import Seat
+from services.bff.answers import turned_away
+from services.bff.opening import Opening, say_at_once
+from services.bff.request_head import asks_for_a_stream, language_in
 from services.bff.streams import Streams
+from services.bff.wheel import Wheel
 
 log = structlog.get_logger(__name__)
 TICK_SECONDS = 0.25
@@ -34,248 +22,23 @@ SEND_BUFFER_BYTES = 131_072
 """In the kernel per connection; more is kept by us, and bounded."""
 BACKLOG = 4096
 """Connections that wait to be accepted: a wave that comes back at once must not wait for TCP to try again."""
-ACCEPTED_PER_TURN = 16
-"""The loop takes one connection per listening handle and turn, which holds a wave up while a turn is full of work."""
-READ = {name.encode(): name for name in ("authorization", "dpop", "last-event-id", "accept-language")}
-"""All that is kept of a request's head."""
+ACCEPTED_PER_TURN = 32
+"""Then others have their turn: about a millisecond of refusals."""
+ACCEPTED_WHILE_GIVING_OUT = 8
+FULL_SECONDS = 0.002
+"""Where somebody was turned away the next ones gather so long; one by one they would cost the loop a turn each."""
+NO_FILES_SECONDS = 0.1
+"""Until it is tried again to accept, when it failed."""
+HEAD_BYTES = 16_384
+"""Of a request that are looked at in one go; a longer head is read in several."""
 DEAD_SECONDS = 60
 """What is unacknowledged for so long breaks the connection (TCP_USER_TIMEOUT, RFC 5482)."""
-
-
-class Line(asyncio.Protocol):
-    """An open stream's side of its connection, and the hub's sink: of the request nothing is left."""
-
-    __slots__ = ("_hub", "_stream", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, hub: Hub) -> None:
-        self._transport = transport
-        self._hub = hub
-        self._stream: Stream | None = None
-        # Low water at nothing: a parked reader goes on when all was taken.
-        transport.set_write_buffer_limits(high=hub.unsent_bytes, low=0)
-
-    def carry(self, stream: Stream) -> None:
-        """From here on the transport's news are the stream's."""
-        self._stream = stream
-        self._transport.set_protocol(self)
-
-    def resume_writing(self) -> None:
-        if self._stream is not None:
-            self._hub.drained(self._stream, asyncio.get_running_loop().time())
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
-        if self._stream is not None:
-            self._hub.detach(self._stream)
-
-    def write(self, data: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(data)
-
-    def unsent(self) -> int:
-        return self._transport.get_write_buffer_size()
-
-    def finish(self) -> None:
-        self._transport.close()
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-
-class StreamProtocol(asyncio.Protocol):
-    """One connection until its stream is open: reads one request, asks the door, answers."""
-
-    __slots__ = (
-        "_headers",
-        "_is_read",
-        "_opening",
-        "_parser",
-        "_size",
-        "_step",
-        "_streams",
-        "_task",
-        "_transport",
-        "_url",
-    )
-
-    def __init__(self, streams: Streams) -> None:
-        self._streams = streams
-        self._parser: Any = httptools.HttpRequestParser(self)
-        self._headers: dict[str, list[str]] = {}
-        self._size = 0
-        self._url = b""
-        self._transport: asyncio.Transport | None = None
-        self._is_read = False
-        self._step = Step.AWAY
-        self._task: asyncio.Task[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]  # a server's transport writes
-        loop = asyncio.get_running_loop()
-        self._opening = loop.call_later(OPENING_SECONDS, self._give_up)
-
-    def data_received(self, data: bytes) -> None:
-        if self._is_read:
-            return  # whatever follows the request is not ours
-        self._size += len(data)
-        if self._size > MAX_HEADERS:
-            self._refuse(
-                problems.problem(431, "CHASSIS.BAD_REQUEST", "The request's head is too large.", "en")
-            )
-            return
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._refuse(
-                problems.problem(
-                    400, "CHASSIS.BAD_REQUEST", f"Not a request that is taken here: {error}", "en"
-                )
-            )
-            return
-        if self._is_read:
-            self._admit()
-
-    def _admit(self) -> None:
-        loop = asyncio.get_running_loop()
-        is_stream = self._url.startswith(STREAM_PATH.encode())
-        connections = self._streams.hub.connections
-        why = self._streams.admission.refusal(connections, loop.time()) if is_stream else None
-        if why is not None:
-            self._say_last(turned_away(self._language(), self._streams.door.nonce()))
-        elif is_stream:
-            self._move(Step.KNOCKING)
-            self._streams.turnstile.line_up(self._start)
-        else:
-            self._start()
-
-    def _start(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._task = asyncio.get_running_loop().create_task(self._open())
-
-    def _move(self, step: Step) -> None:
-        if step is not self._step:
-            self._streams.admission.moved(self._step, step)
-            self._step = step
-
-    def on_message_begin(self) -> None:
-        if self._is_read:  # its headers would be taken for those of the first one
-            raise ValueError("one request per connection")
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        known = READ.get(name.lower())
-        if known is not None:
-            self._headers.setdefault(known, []).append(value.decode("latin-1"))
-
-    def on_message_complete(self) -> None:
-        self._is_read = True
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
-        self._opening.cancel()
-        self._move(Step.AWAY)
-        if self._task is not None:
-            self._task.cancel()
-
-    def header(self, name: str) -> str:
-        return self._headers.get(name, [""])[0]
-
-    async def _open(self) -> None:
-        language = self._language()
-        try:
-            await self._answer(language)
-        except DomainError as error:
-            self._refuse(
-                problems.problem(
-                    error.status, error.code, error.detail, language, error.headers, **error.extras
-                )
-            )
-        except Transient as error:
-            log.warning("stream.unavailable", error=str(error))
-            self._refuse(problems.unavailable(language), str(random.randint(1, 3)))  # noqa: S311  # spreads reconnects
-        except Exception:
-            # The last resort of a task that nobody awaits.
-            log.exception("stream.failed")
-            self._refuse(problems.internal(language))
-        finally:
-            self._move(Step.AWAY)
-            self._parser = self._task = None  # each holds this object, and would keep it until a collection
-
-    def _language(self) -> str:
-        return problems.language_of(self.header("accept-language"))
-
-    async def _answer(self, language: str) -> None:
-        if len(self._url) > MAX_URL:
-            self._refuse(problems.problem(414, "CHASSIS.BAD_REQUEST", "The address is too long.", language))
-            return
-        path, query = address_of(self._url)
-        if path == "/livez":
-            self._refuse(Response(b'{"status":"alive"}', 200, media_type="application/json"))
-            return
-        if path != STREAM_PATH or self._parser.get_method() != b"GET":
-            self._refuse(problems.problem(404, "CHASSIS.NOT_FOUND", f"GET {STREAM_PATH} is here.", language))
-            return
-        seen = self._streams.where()
-        guest = await self._streams.door.admit(self._knock(path))
-        cursor = self.header("last-event-id") or query.get("cursor", [""])[0]
-        seat = await self._streams.desks.seat(guest, query.get("session", [""])[0])
-        await self._begin(guest, seat, cursor, seen)
-
-    def _knock(self, path: str) -> Knock:
-        return Knock(
-            "GET",
-            f"{self._streams.origin}{path}",
-            self.header("authorization"),
-            self._headers.get("dpop", []),
-        )
-
-    async def _begin(self, guest: Guest, seat: Seat, cursor: str, seen: Cursor) -> None:
-        if self._transport is None:
-            return
-        audiences = audiences_of(
-            guest.member_id, guest.device_id, guest.scope.properties, guest.scope.backoffice_roles
-        )
-        line = Line(self._transport, self._streams.hub)
-        stream = self._streams.new_stream(guest, seat, audiences, line, seen.seq)
-        head = stream_head(self._streams.door.nonce())
-        await self._streams.begin(stream, cursor, head, seen.epoch, self._answered)
-        line.carry(stream)  # before anything is awaited: what the transport says next is the stream's
-        self._streams.evictions.tell(stream)
-
-    def _answered(self) -> None:
-        self._opening.cancel()
-        self._move(Step.ANSWERED)
-
-    def _give_up(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _refuse(self, answer: Response, retry_after: str | None = None) -> None:
-        self._say_last(refusal(answer, self._streams.door.nonce(), retry_after))
-
-    def _say_last(self, data: bytes) -> None:
-        self._opening.cancel()
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
-            self._transport.close()
-
-
-def address_of(url: bytes) -> tuple[str, dict[str, list[str]]]:
-    """Path and query; the path is empty where the target of the request has none (`*`, a host)."""
-    try:
-        parsed = httptools.parse_url(url)
-    except httptools.HttpParserInvalidURLError:
-        return "", {}
-    query = (parsed.query or b"").decode("latin-1")
-    return (parsed.path or b"").decode("latin-1"), parse_qs(query)
+SILENT_SECONDS = 5
+"""So long the kernel keeps a connection on which nothing was sent yet to itself (TCP_DEFER_ACCEPT)."""
 
 
 class StreamListener:
-    """A server of the runtime: accepts, drives the hub, and on stop sends everybody elsewhere, evenly over time.
-
-    `Streams` opens the streams; of it are used `hub door desks admission turnstile evictions origin where new_stream begin
-    stop_admitting drain`, so that a benchmark can give something smaller whose door lets everybody in.
-    """
+    """A server of the runtime: accepts, drives the hub, and on stop sends everybody elsewhere, evenly over time."""
 
     name = "stream-listener"
 
@@ -285,27 +48,73 @@ class StreamListener:
         self._drain_seconds = drain_seconds
         self._stopping = asyncio.Event()
         self._awake = asyncio.Event()
+        self._patience: Wheel[Opening] = Wheel()
 
     async def run(self) -> None:
         await self._streams.evictions.listen()
-        with listening_socket(*self._place) as listening:
-            servers = [await self._server(listening.dup()) for _ in range(ACCEPTED_PER_TURN)]
+        listening = listening_socket(*self._place)
         try:
             async with asyncio.TaskGroup() as group:
                 sweeping = group.create_task(self._sweep())
+                self._accept_from(listening)
                 await self._tick(self._stopping.is_set)
-                close_all(servers)
+                self._close(listening)
                 await self._drain()
                 sweeping.cancel()
         finally:
-            close_all(servers)
+            self._close(listening)
             self._streams.drain(1, 0)
 
-    async def _server(self, listening: socket.socket) -> asyncio.Server:
+    def _accept_from(self, listening: socket.socket) -> None:
+        if listening.fileno() >= 0:
+            asyncio.get_running_loop().add_reader(listening, self._accept_some, listening)
+
+    def _close(self, listening: socket.socket) -> None:
+        if listening.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(listening)
+            listening.close()
+
+    def _accept_some(self, listening: socket.socket) -> None:
+        """Again in the loop's next turn while somebody waits there; some time later where somebody was turned away."""
+        is_pressed, is_full = self._streams.hub.is_giving_out, False
+        for _ in range(ACCEPTED_WHILE_GIVING_OUT if is_pressed else ACCEPTED_PER_TURN):
+            try:
+                connection, _ = listening.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                break
+            except OSError as error:  # no file, no memory: it would be as readable as before at once
+                log.warning("stream.not_accepting", error=str(error))
+                self._pause(listening, NO_FILES_SECONDS)
+                return
+            is_full |= self._meet(connection)
+        if is_full:
+            self._pause(listening, FULL_SECONDS)
+
+    def _pause(self, listening: socket.socket, seconds: float) -> None:
         loop = asyncio.get_running_loop()
-        return await loop.create_server(
-            lambda: StreamProtocol(self._streams), sock=listening, backlog=BACKLOG
-        )
+        loop.remove_reader(listening)
+        loop.call_later(seconds, self._accept_from, listening)
+
+    def _meet(self, connection: socket.socket) -> bool:
+        """Whether it was turned away: who is too many is told so before there is a parser, a task or a transport."""
+        try:
+            data = connection.recv(HEAD_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            data = b""
+        except OSError:
+            connection.close()
+            return False
+        is_plain = asks_for_a_stream(data)
+        if is_plain and self._streams.turns_away():
+            say_at_once(connection, turned_away(language_in(data), self._streams.door.nonce()))
+            return True
+        connection.setblocking(False)
+        opening = Opening(self._streams, self._patience, connection)
+        if is_plain:
+            opening.line_up(data)
+        else:
+            opening.start(data)
+        return False
 
     async def _sweep(self) -> None:
         """Give out what was said, as soon as it has waited for others."""
@@ -324,6 +133,8 @@ class StreamListener:
         while not is_enough():
             while hub.tick(loop.time()):
                 await asyncio.sleep(0)
+            for opening in self._patience.due(loop.time()):
+                opening.give_up()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     await (asyncio.sleep(TICK_SECONDS) if self._stopping.is_set() else self._stopping.wait())
@@ -339,11 +150,6 @@ class StreamListener:
         self._stopping.set()
 
 
-def close_all(servers: list[asyncio.Server]) -> None:
-    for server in servers:
-        server.close()
-
-
 def listening_socket(host: str, port: int) -> socket.socket:
     """What it accepts inherits: small kernel buffers, and an end of patience with who is gone without a word."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -351,4 +157,6 @@ def listening_socket(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_SECONDS * 1000)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENT_SECONDS)
+    listening.setblocking(False)
     return listening

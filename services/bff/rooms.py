@@ -130,6 +130,11 @@ def last_word(entry: Entry) -> bytes:
     return control_frame(entry.ends, {"reason": entry.reason or entry.ends})
 
 
+def replaced(stream: Stream) -> bytes:
+    """The last word to a stream in whose place there is a newer one; it names the one that ends."""
+    return control_frame("bye", {"reason": "replaced", "generation": stream.generation})
+
+
 @dataclass(eq=False, slots=True)
 class Room:
     """A tenant. Streams with the same audiences share one set of them, and the bytes that are joined for it."""

@@ -65,7 +65,10 @@ class Settings(ServiceSettings):
     """Of frames kept in all."""
     max_streams: int = Field(default=20_000, ge=1)
     attach_rate: float = Field(default=2_000, gt=0)
-    """Streams opened in a second; so many also at once after a quiet time. The others are sent away with a time."""
+    """Streams opened in a second; so many also at once after a quiet time. The others are sent away with a time.
+
+    For what stands behind a process; its own time is shared by measure, whatever is set here.
+    """
     max_openings: int = Field(default=512, ge=1)
     """Who waits for the answer at once; with more than it can look at, a process tells the others when to come back."""
     max_polls: int = Field(default=300, ge=1)

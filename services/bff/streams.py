@@ -61,7 +61,8 @@ class Streams:
             Buckets(settings.attach_rate, round(settings.attach_rate) or 1, 1),
             settings.max_openings,
         )
-        self.turnstile = Turnstile()
+        self.turnstile = Turnstile(lambda: hub.is_giving_out)
+        self.loop = asyncio.get_running_loop()
         self._bus = bus
         self._reader = reader
         self.tails = tails
@@ -87,6 +88,10 @@ class Streams:
             },
         }
 
+    def turns_away(self) -> bool:
+        """Whether one more may not come in now; one that may is counted."""
+        return self.admission.refusal(self.hub.connections, self.loop.time()) is not None
+
     def new_stream(
         self, guest: Guest, seat: Seat, audiences: frozenset[str], sink: Sink, admitted_at: int
     ) -> Stream:
@@ -94,7 +99,7 @@ class Streams:
         life = self._settings.stream_life * random.uniform(1 - LIFE_SPREAD, 1 + LIFE_SPREAD)  # noqa: S311  # spreads
         exp = guest.claims.expires_at
         left = max(1.0, exp - time.time() - BEFORE_EXPIRY_SECONDS)
-        now = asyncio.get_running_loop().time()
+        now = self.loop.time()
         is_short = left < life
         stream = Stream(
             guest.tenant_id,
@@ -135,7 +140,7 @@ class Streams:
             stream.sink.abort()  # the answer has begun, a problem has no place in it; the client has its cursor
             raise
         # From the last test of what the ring covers to the end of `attach` nothing is awaited: it gets nothing meanwhile.
-        self.hub.attach(stream, start, asyncio.get_running_loop().time())
+        self.hub.attach(stream, start, self.loop.time())
         self.controls.check(stream)
 
     def check_same(self, epoch: str) -> None:

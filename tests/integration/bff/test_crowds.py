@@ -126,3 +126,26 @@ async def test_a_wave_at_a_full_process_is_answered_to_the_last_one(
         assert grown[-1] < 8 * 1024 * 1024
         assert not line.is_over
     bff.process.end()
+
+
+@pytest.mark.parametrize(
+    ("language", "word"), [("fr-CA, en;q=0.5", "Trop de requêtes"), ("", "Too many requests")]
+)
+async def test_who_is_turned_away_at_a_glance_hears_it_in_their_language_and_health_is_told_as_ever(
+    stage: Stage, http: httpx.AsyncClient, new_desk: NewDesk, bff_data: Database, language: str, word: str
+) -> None:
+    bff = await stage.start_bff("glance", stage.registry_url, {**LARGE, "MAX_STREAMS": "1"})
+    desk = await new_desk()
+    async with connected(http, desk, bff) as line:
+        await line.opened()
+        storm = [http.get(f"{bff.stream}{STREAM}", headers={"Accept-Language": language}) for _ in range(200)]
+        alive = [http.get(f"{bff.stream}/livez") for _ in range(5)]
+        answers, lives, said = await asyncio.gather(
+            asyncio.gather(*storm), asyncio.gather(*alive), say(bff_data, desk.tenant_id, ["all"] * 20)
+        )
+        assert {answer.status_code for answer in answers} == {503}
+        assert all(word in answer.json()["detail"] for answer in answers)
+        assert all(1 <= int(answer.headers["retry-after"]) <= 10 for answer in answers)
+        assert {answer.status_code for answer in lives} == {200}
+        assert ids(await line.got(len(said))) == said
+    bff.process.end()

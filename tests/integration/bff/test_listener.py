@@ -1,16 +1,22 @@
 """What the stream's listener does with requests that are none, too large or too slow: a precise refusal, never a hang."""
 
 import asyncio
+import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import httpx
 import orjson
 import pytest
 
+from chassis.buckets import Buckets
 from chassis.db import Database
-from services.bff import listener
+from services.bff.bounds import OPENING_SECONDS
+from services.bff.limits import Admission
+from services.bff.opening import Opening
 from services.bff.streams import Streams
+from services.bff.wheel import Wheel
 from tests.infra import eventually
 from tests.integration.bff.conftest import NewDesk
 from tests.integration.bff.feed import ids, say
@@ -81,22 +87,20 @@ async def test_an_address_that_is_too_long_is_refused_and_not_cut(large: Bff) ->
     assert refusal(await exchange(large, sent)) == (414, "CHASSIS.BAD_REQUEST")
 
 
-async def test_a_head_that_comes_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "OPENING_SECONDS", 0.3)
-    nobody = cast("Streams", None)  # who never finishes a request meets nobody
-    server = await asyncio.get_running_loop().create_server(
-        lambda: listener.StreamProtocol(nobody), "127.0.0.1", 0
-    )
-    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-
-    async def is_over() -> bool:
-        writer.write(b"X")  # a byte now and then does not buy time
-        return reader.at_eof() or reader.exception() is not None
-
-    writer.write(GET)
-    await eventually(is_over, 10, "the end of patience")
-    writer.transport.abort()
-    server.close()
+async def test_a_head_that_comes_too_slowly_is_given_up() -> None:
+    loop, patience = asyncio.get_running_loop(), Wheel[Opening]()
+    nobody = cast("Streams", SimpleNamespace(loop=loop, admission=Admission(1, Buckets(1, 1, 1))))
+    caller, accepted = socket.socketpair()
+    accepted.setblocking(False)
+    with caller, accepted:
+        Opening(nobody, patience, accepted).start(GET)
+        for second in range(int(OPENING_SECONDS) + 1):  # a byte now and then does not buy time
+            assert caller.send(b"X") == 1
+            await asyncio.sleep(0)
+            assert not list(patience.due(loop.time() + second - 1))
+        [opening] = patience.due(loop.time() + OPENING_SECONDS + 1)
+        opening.give_up()
+        await eventually(lambda: accepted.fileno() < 0, 10, "the end of patience")
 
 
 async def test_a_head_in_single_bytes_opens_the_stream(

@@ -82,8 +82,12 @@ async def test_a_process_that_stops_sends_its_streams_away_evenly(
 
 async def test_an_accepted_connection_has_small_buffers_and_an_end_of_patience() -> None:
     """They are set where it listens; that Linux hands them on is what this is about."""
-    with listening_socket("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
-        accepted, _ = await asyncio.to_thread(listening.accept)
+    with (
+        listening_socket("127.0.0.1", 0) as listening,
+        socket.create_connection(listening.getsockname()) as caller,
+    ):
+        caller.send(b"G")  # before something was said nobody is accepted
+        accepted, _ = await asyncio.get_running_loop().sock_accept(listening)
         with accepted:
             timeout = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
             assert timeout == DEAD_SECONDS * 1000

@@ -1,6 +1,7 @@
 """The small pure parts around the hub: the wheel, the limits, the even drain."""
 
 import asyncio
+from itertools import pairwise
 from random import Random
 
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from chassis.buckets import Buckets
 from services.bff.limits import Admission, Step, share
-from services.bff.turnstile import Turnstile
+from services.bff.turnstile import A_FEW, SHARE, SLICE_SECONDS, Turnstile
 from services.bff.wheel import Wheel
 
 
@@ -66,18 +67,57 @@ def test_few_wait_for_their_answer_at_once_however_many_are_being_served() -> No
     assert (admission.opening, admission.knocking) == (0, 0)
 
 
-async def test_a_crowd_goes_through_in_order_and_a_few_per_turn() -> None:
-    turnstile, gone, seen = Turnstile(most=3), list[int](), list[int]()
-    for number in range(8):
-        turnstile.line_up(lambda number=number: gone.append(number))  # type: ignore[misc]
-    while len(gone) < 8:
-        await asyncio.sleep(0)
-        seen.append(len(gone))
-    assert gone == list(range(8))
-    assert seen == [3, 6, 8]
-    turnstile.line_up(lambda: gone.append(8))
-    await asyncio.sleep(0)
-    assert gone[-1] == 8
+class Crowd:
+    """Callers who are let go on, each of whom takes so many seconds of a clock that only they move."""
+
+    def __init__(self, takes: float, *, is_pressed: bool = False) -> None:
+        self.gone: list[int] = []
+        self._takes = takes
+        self._now = 0.0
+        self.turnstile = Turnstile(lambda: is_pressed, lambda: self._now)
+
+    async def one(self, number: int) -> None:
+        await self.turnstile.passed()
+        self._now += self._takes
+        self.gone.append(number)
+
+    async def all_of(self, count: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(len(self.gone), len(self.gone) + count):
+                group.create_task(self.one(number))
+
+
+async def test_a_crowd_goes_through_in_order_and_as_many_per_turn_as_take_a_slice() -> None:
+    crowd, seen = Crowd(SLICE_SECONDS / 3), list[int]()
+    await crowd.all_of(200)  # what one takes is learnt
+    async with asyncio.TaskGroup() as group:
+        group.create_task(crowd.all_of(60))
+        while len(crowd.gone) < 260:
+            await asyncio.sleep(0)
+            seen.append(len(crowd.gone))
+    assert crowd.gone == list(range(260))
+    assert max(after - before for before, after in pairwise(seen)) == 3
+    await crowd.all_of(1)
+    assert crowd.gone[-1] == 260
+
+
+async def test_however_little_one_takes_only_a_few_go_on_per_turn() -> None:
+    crowd, seen = Crowd(0.0), list[int]()
+    await crowd.all_of(200)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(crowd.all_of(200))
+        while len(crowd.gone) < 400:
+            await asyncio.sleep(0)
+            seen.append(len(crowd.gone))
+    assert max(after - before for before, after in pairwise(seen)) == A_FEW
+
+
+async def test_while_others_have_much_to_do_a_crowd_takes_its_share_of_the_time() -> None:
+    crowd, loop = Crowd(SLICE_SECONDS, is_pressed=True), asyncio.get_running_loop()
+    began = loop.time()
+    await crowd.all_of(11)
+    worked = 10 * SLICE_SECONDS
+    assert loop.time() - began >= 0.9 * worked * (1 / SHARE - 1)
 
 
 @given(st.integers(0, 20_000), st.integers(1, 60))

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
 from chassis.errors import Transient
-from chassis.together import Together
+from chassis.together import AT_ONCE, MOST, Together
 
 
 class Source:
@@ -57,6 +58,29 @@ async def test_a_read_has_no_more_questions_than_it_may() -> None:
     answers = await asyncio.gather(*(together.ask(number) for number in range(10)))
     assert [question for question, _ in answers] == list(range(10))
     assert [len(read) for read in source.reads] == [4, 4, 2]
+
+
+async def test_many_who_are_answered_by_one_read_go_on_a_few_per_turn_of_the_loop() -> None:
+    source, gone, seen = Source(), list[int](), list[int]()
+    together = Together(source.read)
+
+    async def one(number: int) -> None:
+        await together.ask(number)
+        gone.append(number)
+
+    source.may_answer.clear()
+    async with asyncio.TaskGroup() as group:
+        for number in range(1 + MOST):
+            group.create_task(one(number))
+        await settled()
+        source.may_answer.set()
+        while len(gone) < 1 + MOST:
+            await asyncio.sleep(0)
+            seen.append(len(gone))
+    assert gone == list(range(1 + MOST))
+    assert (
+        max(after - before for before, after in pairwise(seen)) <= 1 + AT_ONCE
+    )  # the first was asked for alone
 
 
 async def test_what_is_wrong_with_one_question_is_its_own_and_what_all_need_is_everybodys() -> None:
