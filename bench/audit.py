@@ -33,6 +33,7 @@ from chassis.ids import uuid7
 from chassis.inbox import Consumer, InboxSettings
 from chassis.partitioned_intake import IntakeProcesses, PartitionedIntake
 from chassis.publisher import Outgoing, Publisher
+from chassis.runtime import spare_the_collector
 from contracts.envelope import Message
 from services.audit.appender import MODULE
 from services.audit.consumers import sequencer
@@ -319,6 +320,7 @@ async def latencies(here: Place, rate: int, seconds: float) -> list[float]:
 
 async def main() -> None:
     chosen = arguments(__doc__)
+    spare_the_collector()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     count, rounds, seconds, million = (30_000, 2, 5.0, 1) if chosen.quick else (150_000, 4, 20.0, 10)
     report = Report("audit", chosen)

@@ -126,6 +126,7 @@ class Opening:
             return
         seen = self._streams.where()
         guest = await self._streams.door.admit(self._knock(path))
+        structlog.contextvars.bind_contextvars(tenant_id=str(guest.tenant_id))
         cursor = self._head.header("last-event-id") or query.get("cursor", [""])[0]
         seat = await self._streams.desks.seat(guest, query.get("session", [""])[0])
         await self._begin(guest, seat, cursor, seen)
