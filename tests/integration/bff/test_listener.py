@@ -1,6 +1,7 @@
 """What the stream's listener does with requests that are none, too large or too slow: a precise refusal, never a hang."""
 
 import asyncio
+import resource
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -126,6 +127,24 @@ async def test_what_a_client_sends_into_its_open_stream_is_ignored(
         line.writer.write(b"GET / HTTP/1.1\r\n\r\n" * 5000)
         said = await say(bff_data, desk.tenant_id, ["all"])
         assert ids(await line.got(1)) == said
+
+
+async def test_out_of_files_callers_wait_and_the_loop_does_not_spin(large: Bff, logs: Path) -> None:
+    """A caller that has said nothing is the kernel's; when it speaks there is no file to take it in with."""
+    process, seen = large.process.pid, (logs / "large.log").stat().st_size
+    reader, writer = await asyncio.open_connection("127.0.0.1", large.stream_port)
+    before = resource.prlimit(process, resource.RLIMIT_NOFILE)
+    resource.prlimit(process, resource.RLIMIT_NOFILE, (1, before[1]))
+    try:
+        writer.write(GET + b"\r\n")
+        await asyncio.sleep(1.0)
+    finally:
+        resource.prlimit(process, resource.RLIMIT_NOFILE, before)
+    async with asyncio.timeout(30):
+        assert refusal(await reader.read())[0] == 401
+    writer.close()
+    told = (logs / "large.log").read_bytes()[seen:]
+    assert 1 <= told.count(b"stream.not_accepting") <= 15
 
 
 async def test_no_request_met_the_last_resort(large: Bff, logs: Path) -> None:
