@@ -133,6 +133,7 @@ def elsewhere(urls: tuple[str, str], count: int, gate: Any, as_rows: bool) -> No
         tenants = [uuid7() for _ in range(TENANTS)]
         events = [numbered(n + 1, tenant=tenants[n % TENANTS]) for n in range(count)]
         rows, made = (rows_of(events, 0), []) if as_rows else ([], records(events))
+        spare_the_collector()
         database = Database(SERVICE, *urls)
         await database.wait_ready()
         gate.wait()
@@ -178,6 +179,7 @@ def rows_of(events: Sequence[Numbered], first: int) -> list[tuple[Any, ...]]:
 async def copied(here: Place, count: int, table: str) -> float:
     """Rows per second by nothing but COPY into `table`, a transaction per batch, as the same role."""
     rows = rows_of(here.events(count), here.next_number + 10**9)
+    spare_the_collector()
     started = time.perf_counter()
     await copy(here.database, table, rows)
     return count / (time.perf_counter() - started)
