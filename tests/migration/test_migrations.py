@@ -35,7 +35,9 @@ def folder_of(service: str) -> Path:
 
 async def shape_of(admin: asyncpg.Connection, service: str) -> list[Any]:
     """Partitions without their days and months: one is made before midnight, the other behind it."""
-    return sorted((kind, PERIOD.sub("_period", what or "")) for kind, what in await admin.fetch(SHAPE, service))
+    return sorted(
+        (kind, PERIOD.sub("_period", what or "")) for kind, what in await admin.fetch(SHAPE, service)
+    )
 
 
 @pytest.mark.parametrize("service", SERVICES)
