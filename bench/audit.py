@@ -35,7 +35,7 @@ from chassis.partitioned_intake import IntakeProcesses, PartitionedIntake
 from chassis.publisher import Outgoing, Publisher
 from chassis.runtime import spare_the_collector
 from contracts.envelope import Message
-from services.audit.appender import MODULE
+from services.audit.appender import MODULE, telling
 from services.audit.consumers import sequencer
 from services.audit.log.checkpoints import sign_heads
 from services.audit.log.sequencer import append
@@ -216,7 +216,7 @@ async def consuming(here: Place, appenders: int) -> AsyncIterator[None]:
     """As audit composes it: one sequencer on the stream; heads are signed every second."""
     bus = await here.nats.bus(SERVICE)
     settings = InboxSettings(max_batch=MOST_AT_ONCE if appenders else BATCH, alone=True)
-    processes = IntakeProcesses(MODULE, told(here), appenders)
+    processes = IntakeProcesses(MODULE, telling(here.database.urls, ROOT_KEY), appenders)
     await processes.start()
     consumer = Consumer(
         bus=bus,
@@ -238,19 +238,6 @@ async def consuming(here: Place, appenders: int) -> AsyncIterator[None]:
             with suppress(asyncio.CancelledError):
                 await task
         await processes.close()
-
-
-def told(here: Place) -> dict[str, Any]:
-    """What `services.audit.app` tells its appenders."""
-    database_url, worker_database_url = here.database.urls
-    return {
-        "database_url": database_url,
-        "worker_database_url": worker_database_url,
-        "root_key": ROOT_KEY,
-        "lock_outcome_seconds": 60,
-        "durable": DURABLE,
-        "telemetry": "none",
-    }
 
 
 async def signing(here: Place) -> None:

@@ -132,12 +132,12 @@ def backbone(
     relays = [Relay(database, bus, lane, clock) for lane in (Lane("outbox", STREAMS[name]), *lanes)]
     parts: list[Part] = [*relays, *consumers, Upkeep(database), Watchdog(bus=bus, consumers=consumers)]
     if consumers:
-        parts.append(
+        parts += [
             GapFiller(
                 bus=bus, database=database, clock=clock, service=name, consumers=consumers, on_gap=on_gap
-            )
-        )
-        parts.append(DeadLetterReplayer(database=database, clock=clock, consumers=consumers))
+            ),
+            DeadLetterReplayer(database=database, clock=clock, consumers=consumers),
+        ]
 
     async def bus_is_up() -> bool:
         return bus.is_connected

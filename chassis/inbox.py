@@ -185,6 +185,9 @@ class Consumer:
                 await asyncio.wait([task])
                 for delivery in deliveries:
                     await self._pull.nak(delivery, 0)
+            elif not task.cancelled() and (error := task.exception()):
+                # what it did not acknowledge comes again
+                log.error("inbox.batch_failed", consumer=self.durable, error=repr(error))
         self._in_hand.clear()
 
     @asynccontextmanager

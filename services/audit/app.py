@@ -118,14 +118,13 @@ def appenders_of(settings: Settings) -> IntakeProcesses | None:
     """None: the service appends itself."""
     if not settings.appenders:
         return None
-    told = {
-        "database_url": settings.database_url.get_secret_value(),
-        "worker_database_url": settings.worker_database_url.get_secret_value(),
-        "root_key": settings.root_key.get_secret_value(),
-        "lock_outcome_seconds": settings.lock_outcome_seconds,
-        "durable": f"{SERVICE}-inbox",
-        "telemetry": settings.telemetry,
-    }
+    urls = (settings.database_url.get_secret_value(), settings.worker_database_url.get_secret_value())
+    told = appender.telling(
+        urls,
+        settings.root_key.get_secret_value(),
+        lock_outcome_seconds=settings.lock_outcome_seconds,
+        telemetry=settings.telemetry,
+    )
     return IntakeProcesses(appender.MODULE, told, settings.appenders)
 
 

@@ -19,6 +19,7 @@ from services.audit.records.personal.keys import Keys
 from services.audit.records.personal.model import RootKey
 
 MODULE = "services.audit.appender"
+DURABLE = "audit-inbox"
 
 
 class Told(BaseModel):
@@ -28,8 +29,20 @@ class Told(BaseModel):
     worker_database_url: SecretStr
     root_key: SecretStr
     lock_outcome_seconds: float
-    durable: str
     telemetry: str
+
+
+def telling(
+    urls: tuple[str, str], root_key: str, *, lock_outcome_seconds: float = 60.0, telemetry: str = "none"
+) -> dict[str, Any]:
+    """`Told` as `IntakeProcesses` sends it; `urls` are those of the app's role and of the worker's."""
+    return {
+        "database_url": urls[0],
+        "worker_database_url": urls[1],
+        "root_key": root_key,
+        "lock_outcome_seconds": lock_outcome_seconds,
+        "telemetry": telemetry,
+    }
 
 
 @asynccontextmanager
@@ -49,7 +62,7 @@ async def compose(said: Any) -> AsyncIterator[Intakes]:
             stream: Intake(
                 database=database,
                 clock=clock,
-                consumer=told.durable,
+                consumer=DURABLE,
                 stream=stream,
                 apply=apply,
                 settings=InboxSettings(),

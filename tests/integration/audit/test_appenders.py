@@ -18,7 +18,7 @@ from chassis.clock import SystemClock
 from chassis.ids import uuid7
 from chassis.inbox import Consumer, InboxSettings
 from chassis.partitioned_intake import IntakeProcesses, PartitionedIntake
-from services.audit.appender import MODULE
+from services.audit.appender import DURABLE, MODULE, telling
 from services.audit.consumers import sequencer
 from tenantry import log_verifier
 from tests.cut_line import CutLine
@@ -29,7 +29,6 @@ from tests.integration.audit.tokens import TestIssuer
 from tests.integration.chassis.numbered_events import Numbered, numbered, publish
 
 PROCESSES = 2
-DURABLE = "audit-inbox"
 TENANTS = [uuid7() for _ in range(9)]
 
 
@@ -140,15 +139,7 @@ async def test_what_waits_for_the_database_is_seen_and_goes_on_when_it_is_back(
 ) -> None:
     """The line of the processes alone is cut; the consumer's own leads on."""
     async with CutLine("audit", service_dsns("audit")) as line:
-        urls = dict(zip(("database_url", "worker_database_url"), line.database.urls, strict=True))
-        told = {
-            **urls,
-            "root_key": ROOT_KEY,
-            "lock_outcome_seconds": 60,
-            "durable": DURABLE,
-            "telemetry": "none",
-        }
-        processes = IntakeProcesses(MODULE, told, PROCESSES)
+        processes = IntakeProcesses(MODULE, telling(line.database.urls, ROOT_KEY), PROCESSES)
         consumer = Consumer(
             bus=await bus("audit"),
             database=log.database,
