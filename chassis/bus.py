@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 
 import nats.errors
@@ -50,7 +50,9 @@ def header_name(name: str) -> str | None:
 
 
 class LeanClient(Client):
-    """The library's client with three of its faults mended: cancelling, flushing, and slow reading of headers."""
+    """The library's client with three of its faults mended: cancelling, flushing, and slow reading of headers; and with
+    one more way to publish.
+    """
 
     async def request(
         self,
@@ -81,6 +83,18 @@ class LeanClient(Client):
                 await answered
         except TimeoutError as error:
             raise nats.errors.TimeoutError from error
+
+    async def publish_each(self, subjects: Sequence[str], payload: bytes) -> None:
+        """The same to many subjects, all in one command: one by one they cost six times as much. Raises as `publish` does.
+
+        Subjects are the server's own (replies) and not looked at.
+        """
+        if not subjects:
+            return
+        *others, last = subjects
+        told = f" {len(payload)}\r\n".encode() + payload + b"\r\n"
+        await self._send_command(b"".join(b"PUB " + subject.encode() + told for subject in others))
+        await self.publish(last, payload)
 
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:

@@ -1,3 +1,9 @@
+-- name: claim_new!
+-- Fails where one of them is there already. Half the price of `claim`, for the batches of every ordinary day.
+insert into inbox (event_day, event_id, source, done_at)
+select day, id, source, :done_at
+from unnest(:days::date[], :ids::uuid[], :sources::text[]) as claimed (day, id, source);
+
 -- name: claim
 -- Returns the ids that nobody has handled yet. A row with done_at null is a message whose handler failed before.
 -- The caller sorts by id, so that two processes with overlapping batches wait for each other instead of deadlocking.

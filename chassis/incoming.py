@@ -3,19 +3,20 @@
 import hashlib
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
-from chassis.ids import uuid7_day
+from chassis.ids import is_uuid7, uuid7_day
 from chassis.pull import Delivery
 from contracts.envelope import Envelope, MalformedEnvelope, Message
 from contracts.subjects import STREAMS, service_of
+from contracts.values import value
 
 UNREADABLE_DAY = date(1970, 1, 1)
 MAX_SEQUENCE = 2**63 - 2
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Position:
     """Where the source's relay put the event: its number in the numbering called `epoch`."""
 
@@ -24,7 +25,7 @@ class Position:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Incoming:
     """`message` is None when the envelope cannot be read; `refusal` says why."""
 
@@ -49,7 +50,7 @@ def read(delivery: Delivery, stream: str) -> Incoming:
     position = read_position(delivery.headers, stream)
     try:
         envelope = Envelope.from_headers(delivery.headers)
-        if envelope.id.version != 7:
+        if not is_uuid7(envelope.id):
             raise MalformedEnvelope(f"ce-id: {envelope.id} is not a UUIDv7")
         if position is None:
             raise MalformedEnvelope(
@@ -85,6 +86,7 @@ def seen_ranges(positions: Iterable[Position]) -> dict[tuple[str, str], str]:
     return {key: _multirange(sorted(values)) for key, values in sorted(numbers.items())}
 
 
+@lru_cache(maxsize=64)
 def _stream_of(source: str) -> str | None:
     try:
         return STREAMS[service_of(source)]

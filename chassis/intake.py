@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 queries: Any = load_queries(Path(__file__).with_name("inbox.sql"))
 
 Apply = Callable[[Tx, Sequence[Message]], Awaitable[None]]
+Claim = Callable[[Tx, Mapping[UUID, Incoming]], Awaitable[list[Incoming]]]
 T = TypeVar("T")
 
 HOPELESS = (Permanent, UndecodableEvent, MalformedEnvelope)
@@ -51,6 +52,10 @@ MAX_TEXT = 4_000
 
 class HandlerFailed(Exception):
     """The handler's own failure, the only kind that counts against a message; the cause is in `__cause__`."""
+
+
+class SeenBefore(Exception):
+    """Of a batch that was taken for new, something has been handled, or has failed before."""
 
 
 class Intake:
@@ -115,11 +120,17 @@ class Intake:
         await self._attempt(batch[half:], verdict, 1, replayed=replayed)
 
     async def _commit(self, batch: Sequence[Incoming], *, replayed: bool) -> None:
+        try:
+            await self._commit_with(self._claim if replayed else self._claim_new, batch, replayed=replayed)
+        except SeenBefore:
+            await self._commit_with(self._claim, batch, replayed=replayed)
+
+    async def _commit_with(self, claim: Claim, batch: Sequence[Incoming], *, replayed: bool) -> None:
         wanted = {i.event_id: i for i in batch if self._types is None or i.type in self._types}
         with MessageSpans(self._consumer, self._stream) as spans:
             try:
                 async with self._database.worker() as tx:
-                    fresh = await self._claim(tx, wanted)
+                    fresh = await claim(tx, wanted) if wanted else []
                     if fresh:
                         await self._handle(tx, [i.message for i in fresh if i.message is not None], spans)
                     if replayed:
@@ -129,20 +140,27 @@ class Intake:
             except HANDLERS_FAULT as error:
                 raise HandlerFailed from error  # seen at commit: a deferred constraint, or an error that it swallowed
 
+    async def _claim_new(self, tx: Tx, wanted: Mapping[UUID, Incoming]) -> list[Incoming]:
+        """All of `wanted`. Raises SeenBefore, after which the transaction is over, where somebody has had one of them."""
+        try:
+            await queries.claim_new(tx, **self._claimed(wanted))
+        except asyncpg.UniqueViolationError as error:
+            raise SeenBefore from error
+        return list(wanted.values())
+
     async def _claim(self, tx: Tx, wanted: Mapping[UUID, Incoming]) -> list[Incoming]:
         """What of `wanted` nobody has handled yet, in the order of arrival."""
-        if not wanted:
-            return []
-        ids = sorted(wanted)
-        rows = queries.claim(
-            tx,
-            days=[wanted[i].event_day for i in ids],
-            ids=ids,
-            sources=[wanted[i].source for i in ids],
-            done_at=self._clock.now(),
-        )
-        fresh = {row["event_id"] async for row in rows}
+        fresh = {row["event_id"] async for row in queries.claim(tx, **self._claimed(wanted))}
         return [incoming for event_id, incoming in wanted.items() if event_id in fresh]
+
+    def _claimed(self, wanted: Mapping[UUID, Incoming]) -> dict[str, Any]:
+        ids = sorted(wanted)
+        return {
+            "days": [wanted[i].event_day for i in ids],
+            "ids": ids,
+            "sources": [wanted[i].source for i in ids],
+            "done_at": self._clock.now(),
+        }
 
     async def _handle(self, tx: Tx, fresh: Sequence[Message], spans: MessageSpans) -> None:
         spans.open(fresh)

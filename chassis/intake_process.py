@@ -13,7 +13,7 @@ import uvloop
 
 from chassis.intake import Intake
 from chassis.intake_wire import deliveries_of, frame, read_frame
-from chassis.runtime import spare_the_collector
+from chassis.runtime import COLLECTED_AFTER_BATCHES, spare_the_collector
 
 Intakes = Mapping[str, Intake]
 """By stream."""
@@ -93,7 +93,7 @@ def main(compose: Callable[[Any], AbstractAsyncContextManager[Intakes]]) -> None
             if told is None:
                 return
             async with compose(told[0]) as intakes:
-                spare_the_collector()
+                spare_the_collector(COLLECTED_AFTER_BATCHES)
                 await answer_all(reader, writer, intakes)
 
     uvloop.run(run())

@@ -121,9 +121,7 @@ class Pull:
 
     async def _answer(self, deliveries: Iterable[Delivery], word: bytes) -> None:
         try:
-            for delivery in deliveries:
-                if delivery.reply:
-                    await self.bus.nc.publish(delivery.reply, word)
+            await self.bus.nc.publish_each([one.reply for one in deliveries if one.reply], word)
         except NatsError as error:
             log.warning("pull.answer_failed", stream=self.stream, error=str(error))
 

@@ -28,6 +28,8 @@ CLOSE_SECONDS = 5.0
 COLLECTED_AFTER = (2_000, 4, 100)
 """Objects made and not freed, then rounds of the younger generation: small rounds, since a large one stops the loop for
 milliseconds, and fewer than with Python's own (700, 10, 10)."""
+COLLECTED_AFTER_BATCHES = (100_000, 10, 100)
+"""For a process that takes batches and whose loop nobody waits for: it makes some ten thousand objects with each."""
 
 
 class Part(Protocol):
@@ -168,11 +170,11 @@ def take_all_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def spare_the_collector() -> None:
+def spare_the_collector(after: tuple[int, int, int] = COLLECTED_AFTER) -> None:
     """Modules, models and routes stay for ever; a collection that looks at them stops the loop for tens of milliseconds."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECTED_AFTER)
+    gc.set_threshold(*after)
 
 
 def serve(service: Callable[[], Service]) -> None:

@@ -2,10 +2,10 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from contracts.values import value
 from services.audit.log import merkle
 from services.audit.log.merkle import HASH_BYTES, TILE_WIDTH
 from services.audit.records.record import Leaf, Record, leaf_of
@@ -13,7 +13,7 @@ from services.audit.records.record import Leaf, Record, leaf_of
 NONCE_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Head:
     """The state of one tree. `frontier` is its compact range, one hash after another, the largest subtree first."""
 
@@ -27,7 +27,7 @@ class Head:
     """Received time of the first leaf of the partial tile: none of that tile's leaves is older."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Growth:
     """A tree before and after."""
 

@@ -12,8 +12,11 @@ TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
 EMPTY_ROOT = sha256(b"").digest()
 
-Tiles = dict[tuple[int, int], bytes]
-"""(level, number) → the tile's hashes, one after another."""
+Place = tuple[int, int]
+"""(level, number) of a tile."""
+
+Tiles = dict[Place, bytes]
+"""The tiles' hashes, one after another."""
 
 NodeAt = Callable[[int, int], bytes]
 """(height, index) → hash of the complete subtree of that height at that place."""
@@ -41,7 +44,7 @@ def split(tile: bytes) -> list[bytes]:
     return [tile[i : i + HASH_BYTES] for i in range(0, len(tile), HASH_BYTES)]
 
 
-def edge(size: int) -> list[tuple[int, int]]:
+def edge(size: int) -> list[Place]:
     """The partial tiles on the right edge of a tree of `size` leaves, lowest level first."""
     places, level = [], 0
     while size >> (TILE_HEIGHT * level):
@@ -159,9 +162,9 @@ def consistency_proof(old: int, size: int, node_at: NodeAt) -> list[bytes]:
     return [range_root(start, end, node_at) for start, end in consistency_places(old, 0, size, True)]
 
 
-def tiles_of_proof(places: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+def tiles_of_proof(places: Sequence[tuple[int, int]]) -> set[Place]:
     """The tiles that `range_root` reads for the given leaf ranges."""
-    needed: set[tuple[int, int]] = set()
+    needed: set[Place] = set()
     for start, end in places:
         for height, index in _complete_parts(start, end):
             level, above = divmod(height, TILE_HEIGHT)

@@ -19,17 +19,22 @@ cross join lateral (
     limit 1
 ) as found;
 
--- name: leaf_hashes(tenant_id, first, end)
--- Of the last, partial tile: none of its leaves is older than its beginning, so older months are not looked at.
-select leaf_hash from audit_event
-where tenant_id = :tenant_id::uuid and leaf_index >= :first::bigint and leaf_index < :end::bigint
-  and received_at >= (select tile_began_at from tree_head where tenant_id = :tenant_id::uuid)
-order by leaf_index;
+-- name: leaf_hashes(tenant_ids, firsts, ends)
+-- Of the last, partial tiles: none of their leaves is older than its beginning, so older months are not looked at.
+select wanted.tenant_id, wanted.first, string_agg(leaf.leaf_hash, '' order by leaf.leaf_index) as hashes
+from unnest(:tenant_ids::uuid[], :firsts::bigint[], :ends::bigint[]) as wanted (tenant_id, first, "end")
+join tree_head on tree_head.tenant_id = wanted.tenant_id
+cross join lateral (
+    select leaf_index, leaf_hash from audit_event
+    where audit_event.tenant_id = wanted.tenant_id and leaf_index >= wanted.first and leaf_index < wanted."end"
+      and received_at >= tree_head.tile_began_at
+) as leaf
+group by wanted.tenant_id, wanted.first;
 
--- name: tile_rows(tenant_id, levels, numbers)
-select tile.level, tile.number, tile.hashes
-from unnest(:levels::int[], :numbers::bigint[]) as place (level, number)
-join tile on tile.tenant_id = :tenant_id::uuid and tile.level = place.level and tile.number = place.number;
+-- name: tile_rows(tenant_ids, levels, numbers)
+select tile.tenant_id, tile.level, tile.number, tile.hashes
+from unnest(:tenant_ids::uuid[], :levels::int[], :numbers::bigint[]) as place (tenant_id, level, number)
+join tile on tile.tenant_id = place.tenant_id and tile.level = place.level and tile.number = place.number;
 
 -- name: put_tiles(tenant_ids, levels, numbers, hashes)!
 insert into tile (tenant_id, level, number, hashes)

@@ -68,12 +68,11 @@ def _look_at_the_clock(head: Head, now: datetime) -> None:
 
 
 async def _write(tx: Tx, grown: Sequence[Growth]) -> None:
-    finished: dict[UUID, merkle.Tiles] = {}
-    for growth in grown:
-        if growth.completes_a_tile:
-            tree, size = growth.before.tenant_id, growth.before.size
-            edge = await store.tiles_at(tx, tree, merkle.edge(size))
-            finished[tree] = finished_tiles(growth, edge)
+    completing = {growth.before.tenant_id: growth for growth in grown if growth.completes_a_tile}
+    edges = await store.tiles_of(
+        tx, {tree: merkle.edge(growth.before.size) for tree, growth in completing.items()}
+    )
+    finished = {tree: finished_tiles(growth, edges[tree]) for tree, growth in completing.items()}
     await store.copy_leaves(
         tx, (row for growth in grown for row in enumerate(growth.leaves, growth.before.size))
     )

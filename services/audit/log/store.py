@@ -9,7 +9,7 @@ from uuid import UUID
 
 from chassis.db import ReadTx, Tx, load_queries
 from services.audit.log.growth import Head
-from services.audit.log.merkle import EMPTY_ROOT, HASH_BYTES, TILE_WIDTH, Tiles
+from services.audit.log.merkle import EMPTY_ROOT, HASH_BYTES, TILE_WIDTH, Place, Tiles
 from services.audit.log.note import Checkpoint
 from services.audit.records.record import EXTRACTED, Leaf, extracted
 
@@ -56,33 +56,34 @@ async def known_records(
     return [(row["tenant_id"], row["record_id"], row["leaf_index"]) async for row in rows]
 
 
-async def leaf_hashes(tx: ReadTx, tenant_id: UUID, first: int, end: int) -> list[bytes]:
-    """The hashes of the leaves first…end-1 on the right edge of a tree."""
-    rows = queries.leaf_hashes(tx, tenant_id=tenant_id, first=first, end=end)
-    return [bytes(row["leaf_hash"]) async for row in rows]
+async def tiles_at(tx: ReadTx, tenant_id: UUID, places: Iterable[Place]) -> Tiles:
+    """The tiles of one tree at these places, as far as they have grown."""
+    return (await tiles_of(tx, {tenant_id: places}))[tenant_id]
 
 
-async def tiles_at(tx: ReadTx, tenant_id: UUID, places: Iterable[tuple[int, int]]) -> Tiles:
-    """The tiles at these (level, number), as far as they have grown.
+async def tiles_of(tx: ReadTx, wanted: Mapping[UUID, Iterable[Place]]) -> dict[UUID, Tiles]:
+    """The tiles of several trees at these places, as far as they have grown.
 
     Complete tiles, and partial ones above the leaves, are rows. The partial tile of leaf hashes is not written with every
     batch: it is the leaf hashes of the last records.
     """
-    wanted = sorted(set(places))
-    rows = queries.tile_rows(
-        tx,
-        tenant_id=tenant_id,
-        levels=[level for level, _ in wanted],
-        numbers=[number for _, number in wanted],
-    )
-    tiles = {(row["level"], row["number"]): bytes(row["hashes"]) async for row in rows}
-    for number in (number for level, number in wanted if level == 0):
-        kept = tiles.get((0, number), b"")
-        if len(kept) < TILE_WIDTH * HASH_BYTES:
-            first = number * TILE_WIDTH + len(kept) // HASH_BYTES
-            fresh = await leaf_hashes(tx, tenant_id, first, (number + 1) * TILE_WIDTH)
-            if kept or fresh:
-                tiles[(0, number)] = kept + b"".join(fresh)
+    places = sorted({(tree, *place) for tree, some in wanted.items() for place in some})
+    if not places:
+        return {tree: {} for tree in wanted}
+    trees, levels, numbers = (list(column) for column in zip(*places, strict=True))
+    tiles: dict[UUID, Tiles] = {tree: {} for tree in wanted}
+    async for row in queries.tile_rows(tx, tenant_ids=trees, levels=levels, numbers=numbers):
+        tiles[row["tenant_id"]][(row["level"], row["number"])] = bytes(row["hashes"])
+    partial = [
+        (tree, number * TILE_WIDTH + len(kept) // HASH_BYTES, (number + 1) * TILE_WIDTH)
+        for tree, level, number in places
+        if level == 0 and len(kept := tiles[tree].get((0, number), b"")) < TILE_WIDTH * HASH_BYTES
+    ]
+    if partial:
+        trees, firsts, ends = (list(column) for column in zip(*partial, strict=True))
+        async for row in queries.leaf_hashes(tx, tenant_ids=trees, firsts=firsts, ends=ends):
+            place, tree = (0, row["first"] // TILE_WIDTH), tiles[row["tenant_id"]]
+            tree[place] = tree.get(place, b"") + bytes(row["hashes"])
     return tiles
 
 

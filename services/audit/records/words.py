@@ -22,10 +22,10 @@ def plain(text: str) -> str:
     return BETWEEN.sub(" ", text).strip()
 
 
-def words_of(texts: Iterable[str | None]) -> str | None:
-    """What is searched of a record that holds these texts; None for nothing."""
-    told = (text for text in texts if text and not SPEAKS_OF_NOBODY.fullmatch(text))
-    return " ".join(filter(None, map(plain, told)))[:MOST] or None
+def words_of(texts: Iterable[str | None], after: str = "") -> str | None:
+    """What is searched of a record that holds these texts, `after` what is plain already; None for nothing."""
+    told = (plain(text) for text in texts if text and not SPEAKS_OF_NOBODY.fullmatch(text))
+    return " ".join(filter(None, (after, *told)))[:MOST] or None
 
 
 def tells_of_somebody(text: str, names: Iterable[str | None]) -> bool:

@@ -7,6 +7,7 @@ process, and there is nothing to invalidate.
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ queries: Any = load_queries(Path(__file__).with_name("queries.sql"))
 
 COLUMNS = ("actor_id", "on_behalf_of", "target_id")
 """Columns with ids of persons: a telling id is replaced by its alias."""
+_ids_of = attrgetter(*COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +155,13 @@ class Keys:
 
 
 def subjects_of(record: Record) -> set[str]:
-    return {one.subject for one in record.personal} | set(telling_columns(record).values())
+    return {*telling_columns(record).values(), *(one.subject for one in record.personal)}
 
 
 def telling_columns(record: Record) -> dict[str, str]:
     """Column → the telling id in it."""
-    ids = {name: getattr(record, name) for name in COLUMNS}
-    return {name: id_ for name, id_ in ids.items() if id_ is not None and model.is_telling(id_)}
+    ids = zip(COLUMNS, _ids_of(record), strict=True)
+    return {name: id_ for name, id_ in ids if id_ and model.is_telling(id_)}
 
 
 def sealed_record(
