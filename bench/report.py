@@ -2,7 +2,10 @@
 
 import argparse
 import json
+import os
+import platform
 import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +27,15 @@ def arguments(
     return parser.parse_args()
 
 
+def stolen_seconds() -> float:
+    """Seconds of all cores in which they could have run and another guest did (`steal` of proc_stat(5)); 0 elsewhere."""
+    try:
+        fields = Path("/proc/stat").read_text("ascii").split("\n", 1)[0].split()
+    except OSError:
+        return 0.0
+    return int(fields[8]) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass
 class Report:
     """Collects the rounds of one benchmark."""
@@ -32,6 +44,7 @@ class Report:
     chosen: argparse.Namespace
     rounds: dict[str, list[float]] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
+    _began: tuple[float, float] = field(default_factory=lambda: (time.monotonic(), stolen_seconds()))
 
     def add(self, figure: str, value: float) -> None:
         """One round of one figure."""
@@ -51,10 +64,20 @@ class Report:
             table.add_row(name, f"{value:.3f}", "", "", "")
         Console().print(table)
         figures = {figure: round(self._median(figure), 3) for figure in self.rounds}
-        line = json.dumps({"bench": self.name, "figures": figures, "ratios": self.ratios})
+        machine = self._machine()
+        line = json.dumps({"bench": self.name, "figures": figures, "ratios": self.ratios, "machine": machine})
         if self.chosen.json is not None:
             self.chosen.json.write_text(line + "\n", "utf-8")
         print(line)
+
+    def _machine(self) -> dict[str, float | str]:
+        """What the figures were taken on, and how much of it others had meanwhile."""
+        at, stolen = self._began
+        return {
+            "cores": os.cpu_count() or 0,
+            "stolen_cores": round((stolen_seconds() - stolen) / (time.monotonic() - at), 2),
+            "python": f"{platform.python_version()} {platform.python_compiler()}",
+        }
 
     def _median(self, figure: str) -> float:
         return statistics.median(self.rounds[figure])

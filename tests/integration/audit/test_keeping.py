@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -271,6 +272,30 @@ async def test_after_seven_years_the_entries_go_and_the_proofs_stay(old: OldMont
         checkpoint, path = await prove_inclusion(tx, tenant, 1001)
         row = (await old.reader.rows_from(tx, tenant, 1001, 1))[0]
     assert root_from_inclusion(row["leaf_hash"], 1001, checkpoint.size, path) == checkpoint.root
+
+
+async def test_a_body_beside_its_leaf_stays_as_long_as_the_leaf_and_no_longer(old: OldMonths) -> None:
+    tenant = uuid7()
+    first, last = (replace(one, data=b'{"text":"%s"}' % (b"x" * 70_000)) for one in events(tenant, 2000, 2))
+    async with old.log.database.worker() as tx:
+        await tx.fetchval("select make_audit_months($1)", MARCH)
+    await old.log.append([first], datetime(2024, 3, 5, tzinfo=UTC))
+    await old.write(tenant, (10, 7))
+    await old.log.append([last], NOW)
+    await old.anchor()
+    await old.keeper.keep()
+
+    async def kept() -> list[int]:
+        rows = await old.log.admin.fetch("select leaf_index from audit.audit_body order by leaf_index")
+        return [row["leaf_index"] for row in rows]
+
+    assert await kept() == [0, 20]
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="as long as its leaf"):
+        await old.log.admin.execute("delete from audit.audit_body")
+    old.clock.advance(timedelta(days=365 * 7 + 900))
+    await old.keeper.keep()
+    assert not old.bundles()
+    assert await kept() == [20]
 
 
 async def test_two_keepers_beside_each_other_seal_each_month_once(old: OldMonths, tenant: UUID) -> None:
