@@ -33,7 +33,7 @@ from chassis.ids import uuid7
 from chassis.inbox import Consumer, InboxSettings
 from chassis.partitioned_intake import IntakeProcesses, PartitionedIntake
 from chassis.publisher import Outgoing, Publisher
-from chassis.runtime import spare_the_collector
+from chassis.runtime import COLLECTED_AFTER_BATCHES, spare_the_collector
 from contracts.envelope import Message
 from services.audit.appender import MODULE, telling
 from services.audit.consumers import sequencer
@@ -133,7 +133,7 @@ def elsewhere(urls: tuple[str, str], count: int, gate: Any, as_rows: bool) -> No
         tenants = [uuid7() for _ in range(TENANTS)]
         events = [numbered(n + 1, tenant=tenants[n % TENANTS]) for n in range(count)]
         rows, made = (rows_of(events, 0), []) if as_rows else ([], records(events))
-        spare_the_collector()
+        spare_the_collector(COLLECTED_AFTER_BATCHES)
         database = Database(SERVICE, *urls)
         await database.wait_ready()
         gate.wait()
