@@ -16,8 +16,9 @@ import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256, sha512
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Iterable, Sequence  # noqa: UP035  # for Python 3.9
+from typing import Any, Iterable, Iterator, Sequence  # noqa: UP035  # for Python 3.9
 
 
 class Unverified(Exception):
@@ -356,9 +357,13 @@ def _json(data: bytes, place: str) -> Any:
 
 # An unpacked export.
 
+BLOCK = 1 << 20
+
 
 class Export:
-    """The folder of an export; each method proves one thing and notes it in `report`, or raises Unverified."""
+    """The folder of an export; each method proves one thing and notes it in `report`, or raises Unverified. Of a record
+    only its leaf hash is kept: an export may be larger than the memory.
+    """
 
     def __init__(self, folder: Path, key: str | None) -> None:
         self.folder, self.report = folder, Report()
@@ -369,11 +374,28 @@ class Export:
                 "whose key it is: it was taken from the export; compare it, or give --key"
             )
 
-    def _bytes(self, name: str) -> bytes:
+    def _path(self, name: str) -> Path:
         path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()) or not path.is_file():
             raise Unverified(name, "missing", "the export has no such file")
-        return path.read_bytes()
+        return path
+
+    def _bytes(self, name: str) -> bytes:
+        return self._path(name).read_bytes()
+
+    def _digest(self, name: str) -> str:
+        digest = sha256()
+        with self._path(name).open("rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        """One after another; what follows the last newline is none."""
+        with self._path(name).open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line[:-1]
 
     def _proof(self, name: str) -> tuple[Any, list[bytes]]:
         said = _json(self._bytes(name), name)
@@ -383,9 +405,9 @@ class Export:
         try:
             self.check_files()
             head = self.check_head()
-            leaves = self.check_range(head) if self.manifest["range_complete"] else self.check_each(head)
+            hashes = self.check_range(head) if self.manifest["range_complete"] else self.check_each(head)
             if older is not None:
-                self.check_older(open_note(older, self.key, "the older checkpoint"), head, leaves)
+                self.check_older(open_note(older, self.key, "the older checkpoint"), head, hashes)
             self.check_outside(head)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise Unverified(
@@ -400,7 +422,7 @@ class Export:
         if text != f"{told['origin']}/export\n{told['export_id']}\n{digest}\n":
             raise Unverified("manifest.json", "edited", "manifest.note signs another manifest")
         for name, file in told["files"].items():
-            if sha256(self._bytes(name)).hexdigest() != file["sha256"]:
+            if self._digest(name) != file["sha256"]:
                 raise Unverified(name, "edited", "it is not the file that the manifest lists")
         self.report.proved.append(f"the manifest is signed and its {len(told['files'])} files are unchanged")
 
@@ -413,21 +435,21 @@ class Export:
         self.report.proved.append(f"the checkpoint of {head.size} records is signed")
         return head
 
-    def lines(self) -> list[bytes]:
-        return self._bytes("audit.jsonl").split(b"\n")[:-1]
-
     def check_range(self, head: SignedHead) -> list[bytes]:
-        """Every record of the range and no other: they and the two beside them are the tree's own, side by side."""
+        """Every record of the range and no other: they and the two beside them are the tree's own, side by side.
+        The leaf hashes, where they begin with the first of the log; else none.
+        """
         first, end = self.manifest["first_leaf"], self.manifest["end_leaf"]
         start, stop = self.manifest["received_from"], self.manifest["received_to"]
-        inside, (said, proof) = self.lines(), self._proof("proofs/range.json")
+        inside = [leaf_hash(entry) for entry in self.lines("audit.jsonl")]
+        said, proof = self._proof("proofs/range.json")
         if len(inside) != end - first:
             raise Unverified(
                 "audit.jsonl", "missing", f"it has {len(inside)} records, the range {end - first}"
             )
         left = [self._boundary("left", first - 1)] if first else []
-        leaves = [*left, *inside, self._boundary("right", end)]
-        hashes = [leaf_hash(leaf) for leaf in leaves]
+        right = self._boundary("right", end)
+        hashes = [*map(leaf_hash, left), *inside, leaf_hash(right)]
         if [said["first"], said["end"], said["size"]] != [first - len(left), end + 1, head.size]:
             raise Unverified("proofs/range.json", "proof", "it is about other leaves")
         if root_from_range(hashes, first - len(left), head.size, proof) != head.root:
@@ -435,7 +457,9 @@ class Export:
                 "audit.jsonl", "root", "its records do not stand in the signed tree as they are here"
             )
         times = [
-            received_at(leaf, f"record {number}") for number, leaf in enumerate(leaves, first - len(left))
+            *(received_at(leaf, f"record {first - 1}") for leaf in left),
+            *self._times(first, inside),
+            received_at(right, f"record {end}"),
         ]
         if any(later < earlier for earlier, later in zip(times, times[1:])):  # noqa: B905, RUF007  # for Python 3.9
             raise Unverified("audit.jsonl", "time", "the log's own times go back")
@@ -453,7 +477,22 @@ class Export:
         ):
             raise Unverified("audit.jsonl", "time", "it holds a record from outside the range")
         self.report.proved.append(f"all {len(inside)} records of the range are here, unchanged and in order")
-        return leaves if not left else []
+        return hashes if not left else []
+
+    def _times(self, first: int, proved: Sequence[bytes]) -> list[datetime]:
+        """When the records were received, but for what lies between its neighbours: the ends of a log in order.
+        `proved` are their leaf hashes: only what the tree has proved is parsed, even if the file was changed since.
+        """
+        times: list[datetime] = []
+        entries = zip_longest(self.lines("audit.jsonl"), proved, fillvalue=b"")
+        for number, (entry, hash_) in enumerate(entries, first):
+            if leaf_hash(entry) != hash_:
+                raise Unverified("audit.jsonl", "edited", "it was changed while it was read")
+            time = received_at(entry, f"record {number}")
+            if len(times) > 1 and times[-2] <= times[-1] <= time:
+                times.pop()
+            times.append(time)
+        return times
 
     def _boundary(self, side: str, leaf: int) -> bytes:
         said, _ = self._proof(f"proofs/boundary-{side}.json")
@@ -463,31 +502,31 @@ class Export:
 
     def check_each(self, head: SignedHead) -> list[bytes]:
         """A filtered export: each record stands in the tree; nothing is said of those that are not here."""
-        leaves = self.lines()
-        proofs = self._bytes("proofs/records.jsonl").split(b"\n")[:-1]
-        if len(leaves) != len(proofs):
-            raise Unverified("audit.jsonl", "missing", f"{len(leaves)} records, {len(proofs)} proofs")
-        for leaf, line in zip(leaves, proofs):  # noqa: B905  # for Python 3.9
+        names = "audit.jsonl", "proofs/records.jsonl"
+        records, proofs = (sum(1 for _ in self.lines(name)) for name in names)
+        if records != proofs:
+            raise Unverified("audit.jsonl", "missing", f"{records} records, {proofs} proofs")
+        for leaf, line in zip_longest(*map(self.lines, names), fillvalue=b""):
             said = _json(line, "proofs/records.jsonl")
             path = _hashes(said["hashes"], f"record {said['leaf']}")
             if root_from_inclusion(leaf_hash(leaf), said["leaf"], head.size, path) != head.root:
                 raise Unverified(f"record {said['leaf']}", "proof", "it does not stand in the signed tree")
-        self.report.proved.append(f"each of the {len(leaves)} records stands in the log, unchanged")
+        self.report.proved.append(f"each of the {records} records stands in the log, unchanged")
         self.report.not_proved.append(
             "that no record which fits the filter is missing: the export is filtered"
         )
         return []
 
-    def check_older(self, older: SignedHead, head: SignedHead, leaves: Sequence[bytes]) -> None:
+    def check_older(self, older: SignedHead, head: SignedHead, hashes: Sequence[bytes]) -> None:
         """Against a checkpoint that somebody kept: proved where the export begins with the first record of the log."""
         if older.origin != head.origin or head.size <= older.size:
             check_growth(older, head, (), "the older checkpoint")
-        elif older.size > len(leaves):
+        elif older.size > len(hashes):
             self.report.not_proved.append(
                 f"that the log of {older.size} records is its beginning: the export does not hold them all"
             )
             return
-        elif root_of(map(leaf_hash, leaves[: older.size])) != older.root:
+        elif root_of(hashes[: older.size]) != older.root:
             raise Unverified(
                 "the older checkpoint", "rewritten", "its records are not the beginning of this log"
             )
