@@ -348,7 +348,7 @@ def received_at(entry: bytes, place: str) -> datetime:
 def _json(data: bytes, place: str) -> Any:
     try:
         said = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unverified(place, "unreadable", f"it is no JSON: {error}") from error
     if not isinstance(said, dict):
         raise Unverified(place, "unreadable", "it is no JSON object")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from services.audit.log.merkle import leaf_hash, node_hash
 from services.audit.log.note import Checkpoint, Signer
 from tenantry import log_verifier
-from tenantry.log_verifier import Export, Unverified, verify_export
+from tenantry.log_verifier import Export, Unverified, received_at, verify_export
 
 SIGNER = Signer("tenantry.example/audit", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 ORIGIN = "tenantry/audit/one"
@@ -126,3 +126,9 @@ def test_a_record_and_its_proof_do_not_part_while_they_are_read(
     monkeypatch.setattr(Export, "lines", lambda *_: iter(next(readings)))
     with pytest.raises(Unverified):
         verify_export(tmp_path)
+
+
+def test_a_leaf_that_is_nested_too_deep_is_unreadable_and_no_crash() -> None:
+    with pytest.raises(Unverified) as refused:
+        received_at(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "record 7")
+    assert (refused.value.place, refused.value.kind) == ("record 7", "unreadable")
