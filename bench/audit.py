@@ -260,23 +260,22 @@ async def leaves(here: Place) -> int:
     return int(await here.admin.fetchval("select coalesce(sum(size), 0) from audit.tree_head"))
 
 
+async def grown_to(here: Place, size: int) -> None:
+    async def has() -> bool:
+        return await leaves(here) >= size
+
+    await eventually(has, 300)
+
+
 async def through_the_bus(here: Place, count: int, appenders: int) -> float:
     """Records per second from the stream into the signed log."""
     for _ in range(0, count, AT_ONCE):
         await publish(here, here.events(AT_ONCE))
     before = await leaves(here)
     async with consuming(here, appenders):
-
-        async def has_begun() -> bool:
-            return await leaves(here) > before
-
-        await eventually(has_begun, 30)
+        await grown_to(here, before + 1)
         started, at_start = time.perf_counter(), await leaves(here)
-
-        async def is_done() -> bool:
-            return await leaves(here) >= before + count
-
-        await eventually(is_done, 300)
+        await grown_to(here, before + count)
         return (before + count - at_start) / (time.perf_counter() - started)
 
 
@@ -293,19 +292,17 @@ where event.happened_at >= $1 order by 1
 
 async def latencies(here: Place, rate: int, seconds: float) -> list[float]:
     """Milliseconds from the event to the first signed checkpoint that covers it, at `rate` events a second."""
-    began = datetime.now(UTC)
     before = await leaves(here)
     async with consuming(here, FEEDERS):
+        await publish(here, here.events(1))
+        await grown_to(here, before + 1)  # all processes are up
+        began, before = datetime.now(UTC), before + 1
         started, step, sent = time.perf_counter(), max(1, rate // 50), 0
         while sent < rate * seconds:
             await asyncio.sleep(max(0.0, started + sent / rate - time.perf_counter()))
             await publish(here, here.events(step))
             sent += step
-
-        async def is_done() -> bool:
-            return await leaves(here) >= before + sent
-
-        await eventually(is_done, 60)
+        await grown_to(here, before + sent)
         await asyncio.sleep(2.5)
     rows = await here.admin.fetch(LATENCY, began)
     return [float(row["ms"]) for row in rows if row["ms"] is not None]
