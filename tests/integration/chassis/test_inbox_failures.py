@@ -6,18 +6,31 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from chassis.bus import Bus
+from chassis.clock import SystemClock
 from chassis.db import Tx
 from chassis.errors import Permanent, Transient
 from chassis.inbox import Apply, Consumer, InboxSettings, dispatch
+from chassis.pull import Delivery
+from chassis.receiver import Verdict
 from contracts.envelope import Message, Received
 from contracts.registry import TenantTrialStartedV1
 from tests.cut_line import CutLine
 from tests.infra import ServiceDsns, eventually
 from tests.integration.chassis.kinds import AskConsumer, NewConsumer, Running, all_acknowledged, deliveries
 from tests.integration.chassis.numbered_events import numbered, publish, several
-from tests.integration.chassis.stage import Stage, one_by_one, promise, write_effect, write_effects
+from tests.integration.chassis.stage import (
+    DURABLE,
+    SERVICE,
+    STREAM,
+    Stage,
+    one_by_one,
+    promise,
+    write_effect,
+    write_effects,
+)
 
 SETTINGS = InboxSettings(max_failures=3, retry_first=0.02, retry_most=0.05, database_retry_first=0.01)
 
@@ -277,3 +290,46 @@ async def is_down(consumer: Consumer) -> bool:
 async def set_ack_wait(ops_bus: Bus, seconds: float) -> None:
     info = await ops_bus.js.consumer_info("REGISTRY", "audit-inbox")
     await ops_bus.js.add_consumer("REGISTRY", info.config.evolve(ack_wait=seconds))
+
+
+class Failing:
+    """An intake that fails when it is let go, and no message is to blame."""
+
+    at_once = 1
+    database_down_since = None
+
+    def __init__(self) -> None:
+        self.has_begun, self.may_end = asyncio.Event(), asyncio.Event()
+
+    async def take(self, deliveries: Sequence[Delivery], *, replayed: bool = False) -> Verdict:
+        self.has_begun.set()
+        await self.may_end.wait()
+        raise RuntimeError(f"no fault of these {len(deliveries)}, {replayed}")
+
+
+async def test_a_batch_that_fails_while_its_consumer_stops_is_told_of_and_stays_with_the_server(
+    stage: Stage, audit_bus: Bus, registry_bus: Bus, consumer_info: AskConsumer
+) -> None:
+    failing = Failing()
+    consumer = Consumer(
+        bus=audit_bus,
+        database=stage.database,
+        clock=SystemClock(),
+        service=SERVICE,
+        stream=STREAM,
+        durable=DURABLE,
+        apply=write_effects,
+        intake=failing,
+    )
+    running = asyncio.create_task(consumer.run())
+    await publish(registry_bus, several(1))
+    await asyncio.wait_for(failing.has_begun.wait(), 10)
+    with capture_logs() as said:
+        running.cancel()
+        await asyncio.sleep(0)
+        failing.may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    [error] = [one["error"] for one in said if one["event"] == "inbox.batch_failed"]
+    assert "no fault of these 1, False" in error
+    assert (await consumer_info()).num_ack_pending == 1
