@@ -11,6 +11,7 @@ from chassis.bus import Bus
 from chassis.clock import SystemClock
 from chassis.db import Database
 from chassis.inbox import Apply, Consumer, InboxSettings
+from chassis.receiver import Takes
 from tests.infra import ServiceDsns
 from tests.integration.chassis.kinds import AskConsumer, NewConsumer, Running, Runs, StartPart
 from tests.integration.chassis.stage import DURABLE, SERVICE, STREAM, Stage, set_stage
@@ -57,7 +58,10 @@ def new_consumer(stage: Stage, audit_bus: Bus) -> NewConsumer:
     """A consumer that reads nothing by itself: the test hands it deliveries."""
 
     def make(
-        apply: Apply, settings: InboxSettings | None = None, database: Database | None = None
+        apply: Apply,
+        settings: InboxSettings | None = None,
+        database: Database | None = None,
+        intake: Takes | None = None,
     ) -> Consumer:
         return Consumer(
             bus=audit_bus,
@@ -68,6 +72,7 @@ def new_consumer(stage: Stage, audit_bus: Bus) -> NewConsumer:
             durable=DURABLE,
             apply=apply,
             settings=settings,
+            intake=intake,
         )
 
     return make

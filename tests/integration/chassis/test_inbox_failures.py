@@ -9,7 +9,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from chassis.bus import Bus
-from chassis.clock import SystemClock
 from chassis.db import Tx
 from chassis.errors import Permanent, Transient
 from chassis.inbox import Apply, Consumer, InboxSettings, dispatch
@@ -22,9 +21,6 @@ from tests.infra import ServiceDsns, eventually
 from tests.integration.chassis.kinds import AskConsumer, NewConsumer, Running, all_acknowledged, deliveries
 from tests.integration.chassis.numbered_events import numbered, publish, several
 from tests.integration.chassis.stage import (
-    DURABLE,
-    SERVICE,
-    STREAM,
     Stage,
     one_by_one,
     promise,
@@ -308,20 +304,10 @@ class Failing:
 
 
 async def test_a_batch_that_fails_while_its_consumer_stops_is_told_of_and_stays_with_the_server(
-    stage: Stage, audit_bus: Bus, registry_bus: Bus, consumer_info: AskConsumer
+    new_consumer: NewConsumer, registry_bus: Bus, consumer_info: AskConsumer
 ) -> None:
     failing = Failing()
-    consumer = Consumer(
-        bus=audit_bus,
-        database=stage.database,
-        clock=SystemClock(),
-        service=SERVICE,
-        stream=STREAM,
-        durable=DURABLE,
-        apply=write_effects,
-        intake=failing,
-    )
-    running = asyncio.create_task(consumer.run())
+    running = asyncio.create_task(new_consumer(write_effects, intake=failing).run())
     await publish(registry_bus, several(1))
     await asyncio.wait_for(failing.has_begun.wait(), 10)
     with capture_logs() as said:
